@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// Access to callers' and processes' memory: plain, guarded, through windows, through a descriptor.
+#include "mm/guard.h"
+
+#include <string.h>
+
+const MI_WINDOW_OPERATIONS *MiWindows;
+
+static BOOLEAN
+IsKernelCaller(void)
+{
+    return KiCurrentThread == NULL || KiCurrentThread->PreviousMode == KernelMode;
+}
+
+static BOOLEAN
+Wraps(const VOID *Address, SIZE_T Size)
+{
+    return (ULONG_PTR)Address + Size < (ULONG_PTR)Address;
+}
+
+NTSTATUS
+MmReadProcess(PEPROCESS Process, PVOID To, const VOID *From, SIZE_T Size)
+{
+    if (Size == 0)
+    {
+        return STATUS_SUCCESS;
+    }
+    if (Wraps(From, Size))
+    {
+        return STATUS_ACCESS_VIOLATION;
+    }
+    if (Process->MemoryFd < 0)
+    {
+        return MipGuardedCopy(To, From, Size, FALSE);
+    }
+    return OsMemoryRead(Process->MemoryFd, To, (ULONG_PTR)From, Size) == OS_OK
+               ? STATUS_SUCCESS
+               : STATUS_ACCESS_VIOLATION;
+}
+
+NTSTATUS
+MmWriteProcess(PEPROCESS Process, PVOID To, const VOID *From, SIZE_T Size)
+{
+    if (Size == 0)
+    {
+        return STATUS_SUCCESS;
+    }
+    if (Wraps(To, Size))
+    {
+        return STATUS_ACCESS_VIOLATION;
+    }
+    if (Process->MemoryFd < 0)
+    {
+        return MipGuardedCopy(To, From, Size, TRUE);
+    }
+    return OsMemoryWrite(Process->MemoryFd, (ULONG_PTR)To, From, Size) == OS_OK
+               ? STATUS_SUCCESS
+               : STATUS_ACCESS_VIOLATION;
+}
+
+NTSTATUS
+MmCopyFromCaller(PVOID To, const VOID *From, SIZE_T Size)
+{
+    PEPROCESS Process;
+
+    if (IsKernelCaller())
+    {
+        memcpy(To, From, Size);
+        return STATUS_SUCCESS;
+    }
+    Process = PspCurrentProcess();
+    if (Process->MemoryFd >= 0 && MiWindows != NULL &&
+        MiWindows->Read(PspCurrentThread(), To, From, Size))
+    {
+        return STATUS_SUCCESS;
+    }
+    return MmReadProcess(Process, To, From, Size);
+}
+
+NTSTATUS
+MmCopyToCaller(PVOID To, const VOID *From, SIZE_T Size)
+{
+    if (IsKernelCaller())
+    {
+        memcpy(To, From, Size);
+        return STATUS_SUCCESS;
+    }
+    return MmWriteCallerOfThread(PspCurrentThread(), To, From, Size);
+}
+
+// Reading another thread's PreviousMode is safe: it is the owner itself, or it is parked and was
+// claimed under the dispatcher lock, behind which everything that it wrote before is visible.
+NTSTATUS
+MmWriteCallerOfThread(PETHREAD Thread, PVOID To, const VOID *From, SIZE_T Size)
+{
+    PEPROCESS Process = Thread->Process;
+
+    if (Thread->Tcb.PreviousMode == KernelMode)
+    {
+        memcpy(To, From, Size);
+        return STATUS_SUCCESS;
+    }
+    if (Process->MemoryFd >= 0 && MiWindows != NULL && MiWindows->Write(Thread, To, From, Size))
+    {
+        return STATUS_SUCCESS;
+    }
+    return MmWriteProcess(Process, To, From, Size);
+}
+
+// Remote: every page is there. Its protection is not known here, and a descriptor write would override
+// it; the application side asks for nothing that its own protections forbid.
+static NTSTATUS
+ProbeRemote(int MemoryFd, const VOID *Address, SIZE_T Size)
+{
+    ULONG_PTR Last = (ULONG_PTR)Address + Size - 1;
+    char Byte;
+
+    for (ULONG_PTR Page = (ULONG_PTR)Address; Page <= Last;
+         Page = (ULONG_PTR)PAGE_ALIGN(Page) + PAGE_SIZE)
+    {
+        if (OsMemoryRead(MemoryFd, &Byte, Page, 1) != OS_OK)
+        {
+            return STATUS_ACCESS_VIOLATION;
+        }
+    }
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+MmProbeCaller(const VOID *Address, SIZE_T Size, BOOLEAN Write)
+{
+    int MemoryFd;
+
+    if (IsKernelCaller() || Size == 0)
+    {
+        return STATUS_SUCCESS;
+    }
+    if (Wraps(Address, Size))
+    {
+        return STATUS_ACCESS_VIOLATION;
+    }
+    MemoryFd = PspCurrentProcess()->MemoryFd;
+    return MemoryFd < 0 ? MipGuardedProbe(Address, Size, Write)
+                        : ProbeRemote(MemoryFd, Address, Size);
+}
+
+_IRQL_requires_max_(DISPATCH_LEVEL)
+BOOLEAN
+MmIsAddressValid(PVOID VirtualAddress)
+{
+    return OsProbe(VirtualAddress, 1, false);
+}

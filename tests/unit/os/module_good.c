@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// A module that loads: one entry, one import that the C library has.
+#include <stdlib.h>
+
+__attribute__((visibility("default"))) int DriverEntry(int Value);
+int Loads;
+
+int
+DriverEntry(int Value)
+{
+    return abs(Value) + 1 + Loads++;
+}
