@@ -129,7 +129,7 @@ typedef struct IOP_IRP_VIEW
 } IOP_IRP_VIEW;
 typedef void IOP_IRP_ROUTINE(void *Context, const IOP_IRP_VIEW *View);
 void IopEnumerateIrps(IOP_IRP_ROUTINE *Routine, void *Context);
-BOOLEAN IopStartIrps(void);
+void IopStartIrps(void);
 void IopStopIrps(void);
 
 // ---- Calling drivers and completion ----
@@ -301,10 +301,7 @@ static inline const char *IopDriverName(PDRIVER_OBJECT Driver)
 }
 
 // ---- Work items ----
-NTSTATUS IopStartWorkers(void);
-void IopStopWorkers(void);
-void IopReportWorkItems(PDRIVER_OBJECT Driver);
-void IopDrainWorkItems(void);  // waits until no work item is queued or running
+void IopReportWorkItems(PDRIVER_OBJECT Driver);  // allocated and not freed, through VfLeak
 
 // ---- Ports ----
 void IopDeletePort(PVOID Object);

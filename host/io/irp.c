@@ -32,7 +32,7 @@ IrpBytes(UCHAR StackSize)
     return sizeof(IRP) + StackSize * sizeof(IO_STACK_LOCATION);
 }
 
-BOOLEAN
+void
 IopStartIrps(void)
 {
     for (ULONG Index = 0; Index < IOP_SHARDS; Index++)
@@ -42,7 +42,6 @@ IopStartIrps(void)
         InitializeListHead(&IopShards[Index].Free);
         IopShards[Index].FreeCount = 0;
     }
-    return TRUE;
 }
 
 void

@@ -64,7 +64,8 @@ WakeWaiters(void)
     {
         IOP_WAITER *Waiter = CONTAINING_RECORD(Entry, IOP_WAITER, Link);
 
-        if (Waiter->Generation == Generation)
+        // A later round's mark is higher: that round sets the event itself.
+        if ((LONG)(Waiter->Generation - Generation) >= 0)
         {
             Entry = Entry->Flink;
             continue;
@@ -75,7 +76,7 @@ WakeWaiters(void)
         KeSetEvent(&Waiter->Event, IO_NO_INCREMENT, FALSE);
         OsLockAcquire(&WaitersLock);
         Waiter->Users--;
-        // The list may have changed. A newcomer is met too: a spurious wake, no more.
+        // The list may have changed. A newcomer looks at its list after this round began.
         Entry = Waiters.Flink;
     }
     OsLockRelease(&WaitersLock);

@@ -24,6 +24,7 @@ KiInitializeHeader(DISPATCHER_HEADER *Object, UCHAR Type, LONG State)
 {
     Object->LockNV = 0;
     Object->Type = Type;
+    Object->Signalling = KI_INITIALIZED;
     KiSetSignalState(Object, State);
     InitializeListHead(&Object->WaitListHead);
 }

@@ -190,9 +190,9 @@ KiInsertDpc(PKDPC Dpc, PVOID Argument1, PVOID Argument2)
     BOOLEAN Inserted;
 
     OsLockAcquire(&Prcb->DpcLock);
-    // Relaxed: two inserters on two processors decide here who links it; what they hand over is
-    // published by the lock of the winner's queue.
-    Inserted = __atomic_compare_exchange_n(&Dpc->DpcData, &Free, Prcb, FALSE, __ATOMIC_RELAXED,
+    // Two inserters on two processors decide here who links it. Acquire: pairs with the releases that
+    // cleared DpcData, under another queue's lock, after that queue had read or unlinked the DPC.
+    Inserted = __atomic_compare_exchange_n(&Dpc->DpcData, &Free, Prcb, FALSE, __ATOMIC_ACQUIRE,
                                            __ATOMIC_RELAXED);
     if (Inserted)
     {
@@ -259,7 +259,7 @@ KeRemoveQueueDpc(PRKDPC Dpc)
                 Prcb->DpcLast = Previous;
             }
             KipSetDpcCount(Prcb, Prcb->DpcCount - 1);
-            __atomic_store_n(&Dpc->DpcData, NULL, __ATOMIC_RELAXED);
+            __atomic_store_n(&Dpc->DpcData, NULL, __ATOMIC_RELEASE);  // as in KipRunOneDpc
             Removed = TRUE;
         }
         OsLockRelease(&Prcb->DpcLock);
@@ -296,8 +296,8 @@ KipRunOneDpc(PKPRCB Prcb, PKTHREAD Thread)
     Context = Dpc->DeferredContext;
     Argument1 = Dpc->SystemArgument1;
     Argument2 = Dpc->SystemArgument2;
-    // Release: what we read of the DPC is read before another inserter on another processor, whose
-    // compare-exchange sees this NULL, may write new arguments.
+    // Release: we have read the DPC before an inserter on another processor, whose compare-exchange
+    // sees this NULL, writes new arguments.
     __atomic_store_n(&Dpc->DpcData, NULL, __ATOMIC_RELEASE);
     OsLockRelease(&Prcb->DpcLock);
 

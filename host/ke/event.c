@@ -25,7 +25,7 @@ static inline void
 KipCheckEvent(PRKEVENT Event, const char *Function)
 {
     if (__builtin_expect(Event->Header.Type > KiEventSynchronization ||
-                             Event->Header.WaitListHead.Flink == NULL,
+                             !KiIsInitialized(&Event->Header),
                          0))
     {
         KipBadEvent(Event, Function);

@@ -182,6 +182,12 @@ enum
     KiWaitTimer = 200,  // KTHREAD.WaitTimer: ends a parked wait, nobody can wait for it
 };
 void KiInitializeHeader(DISPATCHER_HEADER *Object, UCHAR Type, LONG State);
+// Immutable from KiInitializeHeader on, so it can be looked at without the lock.
+#define KI_INITIALIZED 0xA5
+static inline BOOLEAN KiIsInitialized(const DISPATCHER_HEADER *Object)
+{
+    return Object->Signalling == KI_INITIALIZED;
+}
 
 // ---- Timers (dispatcher lock held) ----
 BOOLEAN KiTimerInserted(const KTIMER *Timer);

@@ -189,7 +189,7 @@ KipCheckTimer(PKTIMER Timer, const char *Function)
 {
     if ((Timer->Header.Type != KiTimerNotification &&
          Timer->Header.Type != KiTimerSynchronization) ||
-        Timer->Header.WaitListHead.Flink == NULL)
+        !KiIsInitialized(&Timer->Header))
     {
         VfBugCheck(VfBug_DRIVER_VERIFIER_DETECTED_VIOLATION, (ULONG_PTR)Timer, Timer->Header.Type,
                    0, 0, "%s: %p is not an initialized timer.", Function, (void *)Timer);

@@ -84,7 +84,7 @@ KipSleep(PKTHREAD Thread, uint64_t DeadlineNs)
     uint32_t Word = 0;
 
     // Acquire on failure: the satisfier was faster, and WaitStatus comes with its exchange.
-    if (!__atomic_compare_exchange_n(&Thread->WaitWord, &Word, 2, FALSE, __ATOMIC_RELAXED,
+    if (!__atomic_compare_exchange_n(&Thread->WaitWord, &Word, 2, FALSE, __ATOMIC_ACQUIRE,
                                      __ATOMIC_ACQUIRE))
     {
         return Thread->WaitStatus;
@@ -161,9 +161,7 @@ KipWaiter(const char *Function, const VOID *Object, PLARGE_INTEGER Timeout)
 static inline void
 KipCheckObject(const VOID *Object, const char *Function)
 {
-    if (__builtin_expect(Object == NULL ||
-                             ((const DISPATCHER_HEADER *)Object)->WaitListHead.Flink == NULL,
-                         0))
+    if (__builtin_expect(Object == NULL || !KiIsInitialized(Object), 0))
     {
         VfBugCheck(VfBug_DRIVER_VERIFIER_DETECTED_VIOLATION, (ULONG_PTR)Object, 0, 0, 0,
                    "%s: the object %p was never initialized.", Function, (void *)Object);

@@ -7,7 +7,7 @@
 
 // ---- Pool. Exported ExAllocatePool* / ExFreePool* are thin wrappers in ex/. ----
 #define MI_POOL_STACK 12
-#define MI_POOL_FREE_STACK 8
+#define MI_POOL_FREE_STACK 6
 // Lies directly before its data.
 typedef struct MI_POOL_BLOCK
 {
@@ -113,8 +113,8 @@ void MiRunDownViews(PEPROCESS Process);
 NTSTATUS MmStart(void);
 // Sections: needs ObStart.
 NTSTATUS MmStartSections(void);
-// Gives what is still allocated to VfLeak (whoever made it: MiReportLeaks(NULL)), then frees it all.
-// The last to stop; VfFinishLeakReport comes after it.
+// The last to stop. Reports what is still allocated, whoever made it (MiReportLeaks(NULL)) and ends the
+// process if there is anything; else gives all memory back.
 void MmStop(void);
 
 #endif

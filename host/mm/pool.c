@@ -280,6 +280,7 @@ MmStop(void)
 {
     MiCheckPool();
     (void)MiReportLeaks(NULL);
+    VfFinishLeakReport("stop");
     MiWindows = NULL;
     MipFreeAllPages();
     MipFreeChunks();

@@ -100,7 +100,7 @@ EndRestLocked(MI_POOL_BLOCK *Block)
 static MI_POOL_BLOCK *
 ReuseLocked(SIZE_T Room)
 {
-    if (RestingCount <= REST_COUNT)
+    if (RestingCount <= (VfLevel == VfOff ? 0 : REST_COUNT))
     {
         return NULL;
     }
@@ -157,7 +157,7 @@ MipTakePagesLocked(SIZE_T Size, BOOLEAN *Reused, BOOLEAN *Zeroed)
 void
 MipGivePagesLocked(MI_POOL_BLOCK *Block)
 {
-    if (VfLevel == VfOff)
+    if (VfLevel == VfOff && !MipPagesArePatterned(Block))
     {
         UnmapLocked(Block);
         return;
@@ -175,8 +175,9 @@ MipGivePagesLocked(MI_POOL_BLOCK *Block)
     {
         MI_POOL_BLOCK *Oldest = CONTAINING_RECORD(Resting.Flink, MI_POOL_BLOCK, Link);
 
-        if (MipPagesArePatterned(Oldest))
+        if (VfLevel != VfOff && MipPagesArePatterned(Oldest))
         {
+            MipUnpoison(MipData(Oldest), Oldest->Room);
             MipCheckFreedPattern(Oldest, "when its pages were given back");
         }
         EndRestLocked(Oldest);

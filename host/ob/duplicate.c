@@ -2,10 +2,6 @@
 // Closing handles and copying them, within a process and between two.
 #include "ob/obi.h"
 
-#ifndef DUPLICATE_SAME_ATTRIBUTES
-#define DUPLICATE_SAME_ATTRIBUTES 0x00000004
-#endif
-
 NTSTATUS NTAPI
 NtClose(HANDLE Handle)
 {

@@ -10,21 +10,6 @@
 #include "se/sep.h"
 #include "verifier/vf.h"
 
-#ifndef DIRECTORY_QUERY
-#define DIRECTORY_QUERY 0x0001
-#define DIRECTORY_TRAVERSE 0x0002
-#define DIRECTORY_CREATE_OBJECT 0x0004
-#define DIRECTORY_CREATE_SUBDIRECTORY 0x0008
-#define DIRECTORY_ALL_ACCESS (STANDARD_RIGHTS_REQUIRED | 0xF)
-#endif
-#ifndef SYMBOLIC_LINK_QUERY
-#define SYMBOLIC_LINK_QUERY 0x0001
-#define SYMBOLIC_LINK_ALL_ACCESS (STANDARD_RIGHTS_REQUIRED | 0x1)
-#endif
-#ifndef EVENT_QUERY_STATE
-#define EVENT_QUERY_STATE 0x0001
-#endif
-
 // A name of at most this many bytes fits a UNICODE_STRING together with its terminator.
 #define OBP_MAX_NAME_BYTES 0xFFFCu
 // Symbolic links followed in one lookup before it is called a loop.

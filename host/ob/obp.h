@@ -121,6 +121,9 @@ void ObpMakeTemporary(PVOID Object);
 // A new system-wide directory, link or other object of the executive: permanent, not in leak reports.
 NTSTATUS ObpCreatePermanentDirectory(const WCHAR *Path, const WCHAR *Sddl);
 NTSTATUS ObpCreatePermanentLink(const WCHAR *Path, const WCHAR *Target);
+// Replaces the parts of an object's descriptor (a file's: its device's) that Information names by those
+// of Descriptor (kernel memory, validated), generic rights mapped. No access check.
+NTSTATUS ObpSetDescriptor(PVOID Object, SECURITY_INFORMATION Information, PVOID Descriptor);
 // Waits until every object whose deletion was deferred before this call is deleted. PASSIVE_LEVEL, no
 // host lock held, not from a Delete or Close routine.
 void ObpFlushDeferred(void);

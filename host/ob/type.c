@@ -36,18 +36,6 @@ ObpCreateType(const char *Name, const struct _OBJECT_TYPE *Template)
 }
 
 static void
-ObpDeleteDirectory(PVOID Object)
-{
-    OBP_DIRECTORY *Directory = Object;
-
-    // Each name references its directory, so the last reference of a directory finds it empty.
-    for (ULONG i = 0; i < OBP_BUCKETS; i++)
-    {
-        ASSERT(IsListEmpty(&Directory->Buckets[i]));
-    }
-}
-
-static void
 ObpDeleteLink(PVOID Object)
 {
     ObpFree(((OBP_LINK *)Object)->Target.Buffer);
@@ -63,7 +51,7 @@ ObStartTypes(void)
                     DIRECTORY_ALL_ACCESS},
         .ValidAccess = DIRECTORY_ALL_ACCESS,
         .WaitOffset = -1,
-        .Delete = ObpDeleteDirectory,
+        // No Delete: each name references its directory, so a directory that goes is empty.
     };
     static const struct _OBJECT_TYPE LinkTemplate = {
         .Mapping = {STANDARD_RIGHTS_READ | SYMBOLIC_LINK_QUERY, STANDARD_RIGHTS_WRITE,

@@ -4,10 +4,10 @@
 #include "host/os/os_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -117,7 +117,8 @@ OsChildCreate(const char *Name, char *const *Arguments, OS_CHILD **Result, uint3
     {
         return OS_E_NO_MEMORY;
     }
-    if (pipe2(Gate, O_CLOEXEC) != 0)
+    // Not a pipe: releasing a child that is gone must not raise SIGPIPE.
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, Gate) != 0)
     {
         free(Child);
         return OS_E_NO_MEMORY;
@@ -145,7 +146,7 @@ void
 OsChildRelease(OS_CHILD *Child)
 {
     // A child that is gone already makes this fail, which is as good.
-    while (write(Child->Gate, "", 1) < 0 && errno == EINTR)
+    while (send(Child->Gate, "", 1, MSG_NOSIGNAL) < 0 && errno == EINTR)
     {
     }
     close(Child->Gate);

@@ -21,12 +21,12 @@
 #endif
 
 // Reports are made on it, line numbers included, and the DWARF reader is hungry.
-#define ALT_STACK_SIZE ((size_t)512 * 1024)
-#define GUARD_SIZE ((size_t)4096)
-#define PAGE_FAULT_TRAP 14
+#define ALT_STACK_SIZE   ((size_t)512 * 1024)
+#define GUARD_SIZE       ((size_t)4096)
+#define PAGE_FAULT_TRAP  14
 #define PAGE_FAULT_WRITE 2
 #define PAGE_FAULT_FETCH 16
-#define DWARF_RBP 6  // its number in unwind tables
+#define DWARF_RBP        6  // its number in unwind tables
 
 OS_THREAD_LOCAL uintptr_t OspFaultFrame[2];
 

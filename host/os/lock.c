@@ -11,8 +11,8 @@
 // path leaves 2 behind although it may be the last: one wake too many, never one too few.
 #include "host/os/os_internal.h"
 
-#define LOCK_FREE 0u
-#define LOCK_HELD 1u
+#define LOCK_FREE    0u
+#define LOCK_HELD    1u
 #define LOCK_WAITERS 2u
 
 // A pause is 10 to 50 ns on the processors of today: 1 to 5 us in all, well below the cost of putting

@@ -266,6 +266,13 @@ OsModuleContains(OS_MODULE *Module, const void *Address)
     return (uintptr_t)Address >= Module->Low && (uintptr_t)Address < Module->High;
 }
 
+void
+OsModuleBounds(OS_MODULE *Module, const void **Low, const void **High)
+{
+    *Low = (const void *)Module->Low;
+    *High = (const void *)Module->High;
+}
+
 bool
 OsSelfContains(const void *Address)
 {

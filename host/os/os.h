@@ -169,6 +169,7 @@ int OsModuleLoad(const char *Path, OS_MODULE **Module, char *Message, size_t Mes
 // NULL when the module itself does not export Name (what it depends on does not count).
 void *OsModuleSymbol(OS_MODULE *Module, const char *Name);
 bool OsModuleContains(OS_MODULE *Module, const void *Address);
+void OsModuleBounds(OS_MODULE *Module, const void **Low, const void **High);  // [*Low, *High)
 // Whether Address lies in the module that holds this function (libnthost.so, for the executive).
 bool OsSelfContains(const void *Address);
 void OsModuleUnload(OS_MODULE *Module);

@@ -191,7 +191,7 @@ FindTables(OS_ELF *Elf)
         return Damaged;
     }
     return Elf->Dynamic == NULL && IsShared(Elf) ? "its dynamic section is missing or damaged"
-                                                      : NULL;
+                                                 : NULL;
 }
 
 int

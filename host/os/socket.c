@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define MAX_DESCRIPTORS 4u
-#define BACKLOG 64
+#define BACKLOG         64
 
 typedef union CONTROL
 {

@@ -15,8 +15,8 @@
 #define NOT_INSTRUMENTED __attribute__((no_sanitize_address, no_sanitize_thread, noinline))
 #endif
 
-#define FRAME_SIZE (2 * sizeof(uintptr_t))
-#define LOWEST_CODE 4096u  // nothing is mapped below
+#define FRAME_SIZE         (2 * sizeof(uintptr_t))
+#define LOWEST_CODE        4096u  // nothing is mapped below
 #define UNKNOWN_STACK_SIZE ((uintptr_t)8 << 20)
 
 static inline bool
@@ -104,6 +104,7 @@ OsStackCaptureFrom(void *Instruction, void *FramePointer, void **Frames, unsigne
         return 0;
     }
     // All other entries are return addresses, looked up one byte lower (inside the call).
-    Frames[0] = (char *)Instruction + 1;
+    // As a number: Instruction is NULL after a call of a null pointer.
+    Frames[0] = (void *)((uintptr_t)Instruction + 1);
     return 1 + Walk((uintptr_t)FramePointer, Frames + 1, Max - 1, 0);
 }

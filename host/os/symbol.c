@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "host/os/os_internal.h"
 
+#include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 #include <link.h>
 #include <stdio.h>
@@ -84,18 +85,46 @@ BaseName(const char *Path)
     return Slash == NULL ? Path : Slash + 1;
 }
 
+// The source line of an address. gcc writes an index of addresses that the library looks into; clang
+// writes none, so then every compilation unit is asked whether the address is its own.
+static const char *
+FindLine(Dwfl_Module *Module, Dwarf_Addr Address, int *Number)
+{
+    Dwfl_Line *Known = dwfl_module_getsrc(Module, Address);
+    Dwarf_Die *Unit = NULL;
+    Dwarf_Addr Bias = 0;
+
+    if (Known != NULL)
+    {
+        return dwfl_lineinfo(Known, NULL, Number, NULL, NULL, NULL);
+    }
+    while ((Unit = dwfl_module_nextcu(Module, Unit, &Bias)) != NULL)
+    {
+        Dwarf_Line *Line = NULL;
+
+        if (dwarf_haspc(Unit, Address - Bias) == 1)
+        {
+            Line = dwarf_getsrc_die(Unit, Address - Bias);
+        }
+        if (Line != NULL && dwarf_lineno(Line, Number) == 0)
+        {
+            return dwarf_linesrc(Line, NULL, NULL);
+        }
+    }
+    return NULL;
+}
+
 static bool
 DescribeLocked(uintptr_t Frame, char *Text, size_t TextSize)
 {
     Dwarf_Addr Inside = Frame - 1;  // a return address may already belong to the next line
     Dwarf_Addr Start = 0;
     Dwfl_Module *Module = dwfl_addrmodule(Session, Inside);
-    Dwfl_Line *Line;
     GElf_Off Offset = 0;
     GElf_Sym Symbol;
     const char *Path;
     const char *Function;
-    const char *File = NULL;
+    const char *File;
     char Place[160] = "";
     int Number = 0;
 
@@ -105,11 +134,7 @@ DescribeLocked(uintptr_t Frame, char *Text, size_t TextSize)
     }
     Path = dwfl_module_info(Module, NULL, &Start, NULL, NULL, NULL, NULL, NULL);
     Function = dwfl_module_addrinfo(Module, Inside, &Offset, &Symbol, NULL, NULL, NULL);
-    Line = dwfl_module_getsrc(Module, Inside);
-    if (Line != NULL)
-    {
-        File = dwfl_lineinfo(Line, NULL, &Number, NULL, NULL, NULL);
-    }
+    File = FindLine(Module, Inside, &Number);
     if (File != NULL)
     {
         snprintf(Place, sizeof(Place), " (%s:%d)", BaseName(File), Number);

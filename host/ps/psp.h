@@ -28,7 +28,25 @@ typedef struct _ETHREAD
     void *Port;  // syscall: the remote port's kernel side, NULL otherwise; freed by FreePort
     void (*FreePort)(void *Port);  // at the thread object's deletion
     PVOID StartStack[8];  // creator, for leak reports
+    // Guarded by Process->Lock.
+    BOOLEAN Exiting;      // somebody runs PspExitThread for it
+    BOOLEAN ToldToEnd;    // rundown: KiSetTerminating was called
+    BOOLEAN Stopped;      // rundown: it has been stopped, or stops itself
+    uint32_t CallState;   // atomic futex word of local threads: PSP_CALL_*
+    uint32_t HostReady;   // futex word: HostThread is set
+    void **ExitJump;      // system threads: where PsTerminateSystemThread goes
+    PVOID IoObject;       // IoCreateSystemThread: referenced until the thread object is deleted
 } ETHREAD;
+
+// Where a local application's thread is. The thread itself moves between the first two, with one
+// compare-exchange each; the rundown moves it to the third, or asks for it when it is in a call.
+enum
+{
+    PspCallOutside = 0,
+    PspCallInside = 1,
+    PspCallStopped = 2,   // it will never run a service again
+    PspCallStopAsked = 3,  // inside, and becomes stopped when it leaves
+};
 
 typedef enum PSP_PROCESS_STATE
 {
@@ -72,6 +90,14 @@ typedef struct _EPROCESS
     void *Connection;  // syscall: the remote connection, NULL otherwise
     const PSP_CONNECTION_OPERATIONS *ConnectionOperations;
     LIST_ENTRY ViewList;  // mm: mapped views, guarded by Lock
+    ULONG ExitingThreads;  // off ThreadList but not yet signaled; guarded by Lock
+    BOOLEAN Expected;      // announced by its creator, not claimed yet; guarded by Lock
+    BOOLEAN OwnStatus;     // ExitStatus is what NthExitProcess or NtTerminateProcess said; Lock
+    BOOLEAN Reported;      // ExitStatus is what its creator saw; guarded by Lock
+    HANDLE ParentId;
+    KEVENT ThreadsGone;    // notification: no thread is left and none can come
+    uint32_t DeadWord;     // atomic futex word: 1 once run down
+    struct _EPROCESS *NextToRunDown;  // in the reaper's list; referenced there
 } EPROCESS;
 
 extern PEPROCESS PsInitialSystemProcess;
@@ -108,8 +134,40 @@ NTSTATUS PspCreateThread(PEPROCESS Process, PETHREAD *Thread);
 void PspExitThread(PETHREAD Thread, NTSTATUS Status);
 // Starts the rundown of a process (idempotent, returns at once, any thread at PASSIVE_LEVEL).
 void PspTerminateProcess(PEPROCESS Process, NTSTATUS Status);
-// Waits until the process is dead (all handles closed). For stop and tests.
+// Waits until the process is dead (all handles closed). Any host thread.
 void PspWaitForProcess(PEPROCESS Process);
+// A local application's thread enters and leaves the kernel: the rundown of its process neither stops
+// it in the middle of a service nor waits for one that runs the application's own code. FALSE: the
+// process is being run down and the thread is an NT thread no more: unbind it, call nothing.
+static inline BOOLEAN PspEnterCall(PETHREAD Thread)
+{
+    uint32_t State = PspCallOutside;
+
+    // Acquire: pairs with the release in PspLeaveCall of another host thread bound to it before.
+    return __atomic_compare_exchange_n(&Thread->CallState, &State, PspCallInside, FALSE,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+void PspLeaveCallSlow(PETHREAD Thread);
+// FALSE: as above; the thread object may be gone once this returned, unless the caller references it.
+static inline BOOLEAN PspLeaveCall(PETHREAD Thread)
+{
+    uint32_t State = PspCallInside;
+
+    // Release: pairs with the acquire in PspStopLocalThread.
+    if (__atomic_compare_exchange_n(&Thread->CallState, &State, PspCallOutside, FALSE,
+                                    __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+    {
+        return TRUE;
+    }
+    PspLeaveCallSlow(Thread);
+    return FALSE;
+}
+// System threads (not the host's own) whose start routine lies in [Low, High), each through VfLeak;
+// NULL, NULL: all. PASSIVE_LEVEL.
+void PspReportThreads(const void *Low, const void *High);
+// Waits until every system thread that has been signaled has also let go of its thread object: before
+// objects are counted. PASSIVE_LEVEL, no host lock.
+void PspFlushExits(void);
 // The process whose context the caller is in (PsGetCurrentProcess).
 static inline PEPROCESS PspCurrentProcess(void)
 {

@@ -12,8 +12,8 @@
 // Floating point does not exist in kernel mode. %n would write memory by a format: not supported.
 #include "rtl/rtlp.h"
 
-#define NUMBER_ROOM 24  // 64 bits in octal are 22 digits
-#define PADDING 32
+#define NUMBER_ROOM  24  // 64 bits in octal are 22 digits
+#define PADDING      32
 #define NO_PRECISION ((SIZE_T)-1)
 
 typedef struct OUTPUT
@@ -58,7 +58,8 @@ typedef struct FORMAT
 static WCHAR
 Peek(const FORMAT *Format)
 {
-    return Format->Narrow != NULL ? (UCHAR)Format->Narrow[Format->Next] : Format->Wide[Format->Next];
+    return Format->Narrow != NULL ? (UCHAR)Format->Narrow[Format->Next]
+                                  : Format->Wide[Format->Next];
 }
 
 static void
@@ -128,9 +129,9 @@ EmitNumber(OUTPUT *Output, const CONVERSION *Conversion, ULONGLONG Value, BOOLEA
     static const char Lower[] = "0123456789abcdef";
     static const char Upper[] = "0123456789ABCDEF";
     BOOLEAN Signed = Conversion->Kind == 'd' || Conversion->Kind == 'i';
-    ULONG Base = Conversion->Kind == 'o'                                ? 8
+    ULONG Base = Conversion->Kind == 'o'                              ? 8
                  : Conversion->Kind == 'x' || Conversion->Kind == 'X' ? 16
-                                                                        : 10;
+                                                                      : 10;
     const char *Alphabet = Conversion->Kind == 'X' ? Upper : Lower;
     SIZE_T Precision = Conversion->Precision == NO_PRECISION ? 1 : Conversion->Precision;
     SIZE_T Count = 0;
@@ -164,7 +165,8 @@ EmitNumber(OUTPUT *Output, const CONVERSION *Conversion, ULONGLONG Value, BOOLEA
     {
         Zeros = Conversion->Width - PrefixLength - Count;
     }
-    EmitPadded(Output, Conversion, Prefix, PrefixLength, Zeros, Digits + NUMBER_ROOM - Count, Count);
+    EmitPadded(Output, Conversion, Prefix, PrefixLength, Zeros, Digits + NUMBER_ROOM - Count,
+               Count);
 }
 
 // Gives out a text of the other width, or only counts its units when Output is NULL.
@@ -208,7 +210,8 @@ TranslateText(OUTPUT *Output, BOOLEAN ToWide, const void *Text, SIZE_T Length)
 
 // Length is in units of the text; the width counts units of the output.
 static void
-EmitText(OUTPUT *Output, const CONVERSION *Conversion, BOOLEAN Wide, const void *Text, SIZE_T Length)
+EmitText(OUTPUT *Output, const CONVERSION *Conversion, BOOLEAN Wide, const void *Text,
+         SIZE_T Length)
 {
     BOOLEAN Same = Wide == Output->Wide;
     SIZE_T Units = Same ? Length : TranslateText(NULL, Output->Wide, Text, Length);

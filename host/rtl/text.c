@@ -2,7 +2,7 @@
 // UTF-8 and UTF-16, decoded and encoded one character at a time; malformed input becomes U+FFFD.
 #include "rtl/rtlp.h"
 
-#define REPLACEMENT 0xFFFDu
+#define REPLACEMENT    0xFFFDu
 #define LAST_CHARACTER 0x10FFFFu
 
 static BOOLEAN

@@ -38,6 +38,7 @@ int NthostStart(const NTHOST_CONFIG *Config, char *Message, size_t MessageSize)
     NTP_START(PsStart());
     NTP_START(ExStart());
     NTP_START(ObStart());
+    NTP_START(MmStartSections());
     NTP_START(IoStart());
 #undef NTP_START
     if (!NT_SUCCESS(Step.Status))

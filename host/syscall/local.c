@@ -65,10 +65,30 @@ int NthostAttachProcess(const char *ImageName, const char *As, NTHOST_PROCESS **
 
 int32_t NthostCall(uint32_t Service, const uint64_t *Arguments)
 {
-    PKTHREAD Thread = KiCurrentThread;
-    Thread->InSystemCall = TRUE;
+    PETHREAD Thread = PspCurrentThread();
+    if (Thread == NULL || !PspEnterCall(Thread))
+    {
+        KiUnbindThread();
+        return STATUS_THREAD_IS_TERMINATING;
+    }
+    // NthExitThread gives up the list's reference, and the thread is still to leave its call.
+    BOOLEAN Exiting = Service == Nts_NthExitThread;
+    if (Exiting)
+    {
+        ObReferenceObject(Thread);
+    }
+    Thread->Tcb.InSystemCall = TRUE;
     NTSTATUS Status = NtpDispatch(Service, Arguments);
-    Thread->InSystemCall = FALSE;
+    Thread->Tcb.InSystemCall = FALSE;
+    if (!PspLeaveCall(Thread))
+    {
+        KiUnbindThread();
+    }
+    else if (Exiting)
+    {
+        KiUnbindThread();
+        ObDereferenceObjectDeferDelete(Thread);
+    }
     return Status;
 }
 

@@ -8,8 +8,6 @@
 #define U(Index) ((ULONG)A[Index])
 #define B(Index) ((BOOLEAN)(A[Index] != 0))
 
-#define IRQL_GT_ZERO_AT_SYSTEM_SERVICE 0x4Au
-
 typedef NTSTATUS NTP_THUNK(const uint64_t *A);
 #define THUNK(Name, ...)                             \
     static NTSTATUS Thunk##Name(const uint64_t *A)   \

@@ -18,7 +18,7 @@ VfStart(VF_LEVEL Level)
     VfLevel = Level;
     VfFaultPlan = NULL;
     VfpForgetLeaks();
-    VfpStartWatchdog();
+    VfpStartPrinter();
     VfInstallFaultHandler();
     return STATUS_SUCCESS;
 }

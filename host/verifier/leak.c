@@ -135,8 +135,8 @@ VfFinishLeakReport(const char *Where)
     // Not released again: nobody may add to what is being printed, and the process ends here.
     OsLockAcquire(&LeakLock);
     Parameters[3] = LeakTotal;
-    PrintHeader(Parameters, "%s: %u left behind, each with the stack of the place that made it.",
-                Where, (unsigned)LeakTotal);
+    PrintHeader(Parameters, "%u left behind at %s; each is listed with the stack of who made it.",
+                (unsigned)LeakTotal, Where);
     for (ULONG Index = 0; Index < LeakKinds; Index++)
     {
         const LEAK *Leak = &Leaks[Index];

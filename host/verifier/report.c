@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The bugcheck report: one a process, on standard error, from any context, then exit status 3.
 //
-// Wake rule: nobody waits for a result here. Losers of the election sleep on a word that never
-// changes; OsExit takes them along. The watchdog sleeps on ReportWord, which the elected thread
-// changes before it wakes it, so the futex's own comparison makes that wake impossible to lose.
+// The failing thread prints the header itself. The stacks are left to a thread that was made for this
+// (the printer): names and lines of a stack take the heap, and the failing thread may be in a signal
+// handler, or hold the C library's heap lock (a corrupted heap aborts with it held). The failing thread
+// then waits, and ends the process with bare addresses if the names do not come in time.
+//
+// Wake rule: nobody waits for a result here but that thread, and it waits with a deadline. Losers of
+// the election sleep on a word that never changes; OsExit takes them along. The printer sleeps on
+// JobWord, which is changed before it is woken, so the futex's own comparison makes that wake
+// impossible to lose.
 #include "verifier/vfp.h"
 
 #include "ke/ki.h"
@@ -14,16 +20,15 @@
 
 #define LINE_SIZE 640
 #define SYMBOL_SIZE 400
-// The symboliser allocates. Where the failing thread held the C library's heap lock (a corrupted heap
-// aborts with it held) it never returns; this is how long the report may take.
 #define REPORT_LIMIT_NS (10ull * 1000 * 1000 * 1000)
 
-static uint32_t Reporter;       // atomic: OsTid of the elected thread, 0 none
-static uint32_t ReportWord;     // atomic futex word: 1 once a report has begun
-static uint32_t NeverWord;      // what losers sleep on; never written
-static uint32_t WatchdogBegun;  // atomic
-static PVOID PendingFrames[VFP_MAX_FRAMES];  // the stack being symbolised, for the watchdog
-static uint32_t PendingCount;                // atomic: release after PendingFrames is filled in
+static uint32_t Reporter;      // atomic: OsTid of the elected thread, 0 none
+static uint32_t NeverWord;     // a futex word that is never written
+static uint32_t PrinterTid;    // atomic: its OsTid, 0 until it runs
+static uint32_t PrinterPid;    // atomic: the process that it is a thread of (not a forked child's)
+static uint32_t JobWord;       // atomic futex word: 1 once the job below is set
+static const VF_STACK *JobStacks;  // on the elected thread's stack, which stays; guarded by JobWord
+static ULONG JobCount;
 
 KIRQL
 VfpIrql(void)
@@ -68,12 +73,9 @@ VfpClaimReport(void)
     if (__atomic_compare_exchange_n(&Reporter, &None, Self, false, __ATOMIC_RELAXED,
                                     __ATOMIC_RELAXED))
     {
-        // Release: pairs with the acquire in Watchdog.
-        __atomic_store_n(&ReportWord, 1, __ATOMIC_RELEASE);
-        OsWakeWord(&ReportWord, UINT32_MAX, false);
         return;
     }
-    if (None == Self)
+    if (None == Self || Self == __atomic_load_n(&PrinterTid, __ATOMIC_RELAXED))
     {
         static const char Nested[] = "\n*** The report itself failed; what is above is all.\n\n";
 
@@ -84,54 +86,6 @@ VfpClaimReport(void)
     {
         (void)OsWaitWord(&NeverWord, 0, OS_FOREVER, false);
     }
-}
-
-// Ends a report that is stuck. It prints addresses only: names are what it was stuck on.
-static void
-Watchdog(void *Context)
-{
-    uint64_t Deadline;
-    uint32_t Count;
-
-    (void)Context;
-    while (__atomic_load_n(&ReportWord, __ATOMIC_ACQUIRE) == 0)
-    {
-        (void)OsWaitWord(&ReportWord, 0, OS_FOREVER, false);
-    }
-    Deadline = OsMonotonicNs() + REPORT_LIMIT_NS;
-    while (OsMonotonicNs() < Deadline)
-    {
-        (void)OsWaitWord(&NeverWord, 0, Deadline, false);
-    }
-    // Acquire: pairs with the release in VfpPrintStack.
-    Count = __atomic_load_n(&PendingCount, __ATOMIC_ACQUIRE);
-    if (Count != 0)
-    {
-        VfpPrint("\n*** The names of this stack could not be found in time. Its addresses:\n");
-    }
-    for (uint32_t Index = 0; Index < Count; Index++)
-    {
-        VfpPrint("    0x%llx\n", (unsigned long long)(ULONG_PTR)PendingFrames[Index]);
-    }
-    OsExit(VFP_STATUS_BUGCHECK);
-}
-
-// One thread a process, for its whole life: it must already exist when the heap is broken.
-void
-VfpStartWatchdog(void)
-{
-    OS_THREAD *Thread;
-
-    if (__atomic_exchange_n(&WatchdogBegun, 1, __ATOMIC_RELAXED) != 0)
-    {
-        return;
-    }
-    if (OsThreadStart(Watchdog, NULL, "nt-watchdog", &Thread) == OS_OK)
-    {
-        OsThreadDetach(Thread);
-        return;
-    }
-    __atomic_store_n(&WatchdogBegun, 0, __ATOMIC_RELAXED);  // the next start tries again
 }
 
 // The module of a symbolised frame ("... [name.sys]") if that is a driver. Reading it from the text
@@ -157,32 +111,83 @@ DriverOfSymbol(const char *Symbol, char Driver[VFP_DRIVER_NAME])
     return true;
 }
 
-void
-VfpPrintStack(PVOID *Frames, ULONG Count, char Driver[VFP_DRIVER_NAME])
+_Noreturn void
+VfpFinishReport(void)
+{
+    VfpPrint("\n");
+    // What a local application printed before. Its other streams may be locked by a thread that reads.
+    (void)fflush(stdout);
+    OsExit(VFP_STATUS_BUGCHECK);
+}
+
+static void
+PrintStack(const VF_STACK *Stack, char Driver[VFP_DRIVER_NAME])
 {
     char Symbol[SYMBOL_SIZE];
 
-    Driver[0] = '\0';
-    __atomic_store_n(&PendingCount, 0, __ATOMIC_RELAXED);
-    for (ULONG Index = 0; Index < Count && Index < VFP_MAX_FRAMES; Index++)
+    VfpPrint("%s:\n", Stack->Title);
+    if (Stack->Count == 0 || Stack->Frames[0] == NULL)
     {
-        PendingFrames[Index] = Frames[Index];
-        // Release: pairs with the acquire in Watchdog.
-        __atomic_store_n(&PendingCount, Index + 1, __ATOMIC_RELEASE);
+        VfpPrint("    (not recorded)\n");
+        return;
     }
-    for (ULONG Index = 0; Index < Count && Frames[Index] != NULL; Index++)
+    for (ULONG Index = 0; Index < Stack->Count && Stack->Frames[Index] != NULL; Index++)
     {
-        OsStackSymbol(Frames[Index], Symbol, sizeof(Symbol));
+        OsStackSymbol(Stack->Frames[Index], Symbol, sizeof(Symbol));
         VfpPrint("    %s\n", Symbol);
         if (Driver[0] == '\0')
         {
             (void)DriverOfSymbol(Symbol, Driver);
         }
     }
-    if (Count == 0 || Frames[0] == NULL)
+}
+
+_Noreturn static void
+PrintStacks(const VF_STACK *Stacks, ULONG Count)
+{
+    char Driver[VFP_DRIVER_NAME] = "";
+
+    for (ULONG Index = 0; Index < Count; Index++)
     {
-        VfpPrint("    (not recorded)\n");
+        PrintStack(&Stacks[Index], Driver);
     }
+    if (Driver[0] != '\0')
+    {
+        VfpPrint("Driver: %s\n", Driver);
+    }
+    VfpFinishReport();
+}
+
+static void
+Printer(void *Context)
+{
+    (void)Context;
+    __atomic_store_n(&PrinterTid, OsThreadSelfId(), __ATOMIC_RELAXED);
+    // Acquire: pairs with the release in VfpReport.
+    while (__atomic_load_n(&JobWord, __ATOMIC_ACQUIRE) == 0)
+    {
+        (void)OsWaitWord(&JobWord, 0, OS_FOREVER, false);
+    }
+    PrintStacks(JobStacks, JobCount);
+}
+
+// One thread a process, for its whole life: it must exist before the heap is broken.
+void
+VfpStartPrinter(void)
+{
+    OS_THREAD *Thread;
+
+    if (__atomic_load_n(&PrinterPid, __ATOMIC_RELAXED) == OsProcessId())
+    {
+        return;
+    }
+    __atomic_store_n(&PrinterPid, OsProcessId(), __ATOMIC_RELAXED);
+    if (OsThreadStart(Printer, NULL, "nt-report", &Thread) == OS_OK)
+    {
+        OsThreadDetach(Thread);
+        return;
+    }
+    __atomic_store_n(&PrinterPid, 0, __ATOMIC_RELAXED);  // reports then do without it
 }
 
 void
@@ -212,37 +217,36 @@ VfpPrintHeader(ULONG Code, const ULONG_PTR Parameters[4], const char *Meaning, v
 }
 
 _Noreturn void
-VfpFinishReport(void)
-{
-    VfpPrint("\n");
-    __atomic_store_n(&PendingCount, 0, __ATOMIC_RELAXED);
-    // What a local application printed before. Its other streams may be locked by a thread that reads.
-    (void)fflush(stdout);
-    OsExit(VFP_STATUS_BUGCHECK);
-}
-
-_Noreturn void
 VfpReport(ULONG Code, const ULONG_PTR Parameters[4], const VF_STACK *Stacks, ULONG StackCount,
           const char *Meaning, va_list Arguments)
 {
-    char Driver[VFP_DRIVER_NAME];
-    char Named[VFP_DRIVER_NAME] = "";
+    uint64_t Deadline = OsMonotonicNs() + REPORT_LIMIT_NS;
 
     VfpPrintHeader(Code, Parameters, Meaning, Arguments);
+    if (__atomic_load_n(&PrinterPid, __ATOMIC_RELAXED) != OsProcessId())
+    {
+        PrintStacks(Stacks, StackCount);
+    }
+    JobStacks = Stacks;
+    JobCount = StackCount;
+    // Release: pairs with the acquire in Printer.
+    __atomic_store_n(&JobWord, 1, __ATOMIC_RELEASE);
+    OsWakeWord(&JobWord, 1, false);
+    while (OsMonotonicNs() < Deadline)
+    {
+        (void)OsWaitWord(&NeverWord, 0, Deadline, false);
+    }
+    VfpPrint("\n*** Names could not be found in time. The addresses:\n");
     for (ULONG Index = 0; Index < StackCount; Index++)
     {
         VfpPrint("%s:\n", Stacks[Index].Title);
-        VfpPrintStack(Stacks[Index].Frames, Stacks[Index].Count, Driver);
-        if (Named[0] == '\0')
+        for (ULONG Frame = 0; Frame < Stacks[Index].Count && Stacks[Index].Frames[Frame] != NULL;
+             Frame++)
         {
-            memcpy(Named, Driver, sizeof(Named));
+            VfpPrint("    0x%llx\n", (unsigned long long)(ULONG_PTR)Stacks[Index].Frames[Frame]);
         }
     }
-    if (Named[0] != '\0')
-    {
-        VfpPrint("Driver: %s\n", Named);
-    }
-    VfpFinishReport();
+    OsExit(VFP_STATUS_BUGCHECK);
 }
 
 _Noreturn void

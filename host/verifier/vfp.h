@@ -13,14 +13,12 @@
 #define VFP_STATUS_BUGCHECK 3  // the process's exit status after any report
 #define VFP_MAX_FRAMES 32
 
-void VfpStartWatchdog(void);  // idempotent
+void VfpStartPrinter(void);  // idempotent
 void VfpForgetLeaks(void);
 void VfpClaimReport(void);  // returns only in the thread that reports
 void VfpPrint(const char *Format, ...) __attribute__((format(printf, 1, 2)));
 void VfpPrintArguments(const char *Format, va_list Arguments);
-// Prints the frames, one a line; names the first driver among them in Driver (empty: none).
 #define VFP_DRIVER_NAME 64
-void VfpPrintStack(PVOID *Frames, ULONG Count, char Driver[VFP_DRIVER_NAME]);
 // "*** BUGCHECK ..." up to and including the meaning, and where the calling thread stood.
 void VfpPrintHeader(ULONG Code, const ULONG_PTR Parameters[4], const char *Meaning,
                     va_list Arguments);

@@ -3,7 +3,6 @@
 
 #include "win32/k32.h"
 
-#include <malloc.h>
 #include <ntstatus.h>
 #include <stdlib.h>
 #include <string.h>

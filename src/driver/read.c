@@ -16,7 +16,7 @@
 // complete two batches in the wrong order. That is what ordinals are for.
 
 #define CONTEXT_SUBSCRIPTION 0
-#define CONTEXT_LISTED 1
+#define CONTEXT_LISTED       1
 
 // Batches that a drain at DISPATCH_LEVEL copies before it lets others run: 1 MiB at most.
 #define MAX_BATCHES_PER_DRAIN 16u
@@ -405,5 +405,13 @@ UpcallRead(UPCALL_SUBSCRIPTION *Subscription, PIRP Irp)
     }
     KeReleaseSpinLock(&Subscription->ReadLock, irql);
     CompleteList(Subscription, &done);
+    if (status == STATUS_BUFFER_OVERFLOW && Subscription->Signal.Kind == UPCALL_SIGNAL_COMPLETION)
+    {
+        // A warning that an overlapped read returns at once leaves its caller in doubt whether a
+        // completion will be posted for it as well. A pended one does not.
+        IoMarkIrpPending(Irp);
+        UpcallCompleteIrp(Irp, status, information);
+        return STATUS_PENDING;
+    }
     return status == STATUS_PENDING ? status : UpcallCompleteIrp(Irp, status, information);
 }

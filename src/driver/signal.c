@@ -3,9 +3,9 @@
 
 #include "channel.h"
 
-#define EVENT_DIRECTORY L"\\BaseNamedObjects\\"
+#define EVENT_DIRECTORY       L"\\BaseNamedObjects\\"
 #define EVENT_DIRECTORY_UNITS 18u
-#define EVENT_PATH_UNITS (EVENT_DIRECTORY_UNITS + UPCALL_MAX_EVENT_NAME)
+#define EVENT_PATH_UNITS      (EVENT_DIRECTORY_UNITS + UPCALL_MAX_EVENT_NAME)
 
 _Static_assert(sizeof(EVENT_DIRECTORY) == (EVENT_DIRECTORY_UNITS + 1u) * sizeof(WCHAR),
                "event directory");

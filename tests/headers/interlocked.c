@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <pthread.h>
+#include <sched.h>
 
 #define CHECK(e)                                                    \
     do                                                              \
@@ -63,14 +64,27 @@ CheckReturnValues(void)
     CHECK(CTL_CODE(0xffff, 0xfff, METHOD_NEITHER, FILE_ANY_ACCESS) == 0xffff3fffu);
 }
 
-#define ROUNDS 20000
+#define ROUNDS 50000
 
 static LONG Payload;
 static volatile LONG Published;
 static volatile LONG Consumed;
 static volatile LONG LeftFlag, RightFlag;
-static LONG LeftSaw, RightSaw;
-static pthread_barrier_t Barrier;
+static volatile LONG Started, Finished;
+static LONG LeftSaw;
+
+static void
+AwaitRound(volatile LONG *Word, LONG Round)
+{
+    LONG Spins = 0;
+
+    // Where one processor serves both threads, spinning alone would wait out a time slice a round.
+    while (ReadAcquire(Word) != Round)
+    {
+        if (++Spins > 2000)
+            sched_yield();
+    }
+}
 
 // Message passing: the payload is an ordinary variable, so under TSan this also shows that the
 // release and the acquire are visible to it.
@@ -84,8 +98,7 @@ PublishThread(void *Unused)
     {
         Payload = Round * 3;
         WriteRelease(&Published, Round);
-        while (ReadAcquire(&Consumed) != Round)
-            YieldProcessor();
+        AwaitRound(&Consumed, Round);
     }
     return NULL;
 }
@@ -99,29 +112,29 @@ CheckMessagePassing(void)
     CHECK(pthread_create(&Thread, NULL, PublishThread, NULL) == 0);
     for (Round = 1; Round <= ROUNDS; Round++)
     {
-        while (ReadAcquire(&Published) != Round)
-            YieldProcessor();
+        AwaitRound(&Published, Round);
         CHECK(Payload == Round * 3);
         WriteRelease(&Consumed, Round);
     }
     CHECK(pthread_join(Thread, NULL) == 0);
 }
 
-// Store buffering: with a full fence on both sides at least one side sees the other's store. Without
-// it both may miss, on x86 too.
+// Store buffering: with a full fence on both sides at least one side sees the other's store.
+// Without it both may miss, on x86 too, if the two meet within the life of a store in its buffer:
+// so they start on a shared word, not on a barrier, and the head start varies.
 static void *
 LeftThread(void *Unused)
 {
-    int Round;
+    LONG Round;
 
     (void)Unused;
-    for (Round = 0; Round < ROUNDS / 10; Round++)
+    for (Round = 1; Round <= ROUNDS; Round++)
     {
-        pthread_barrier_wait(&Barrier);
+        AwaitRound(&Started, Round);
         WriteNoFence(&LeftFlag, 1);
         MemoryBarrier();
         LeftSaw = ReadNoFence(&RightFlag);
-        pthread_barrier_wait(&Barrier);
+        WriteRelease(&Finished, Round);
     }
     return NULL;
 }
@@ -130,23 +143,25 @@ static void
 CheckStoreBuffering(void)
 {
     pthread_t Thread;
-    int Round;
+    LONG Round;
+    LONG Delay;
+    LONG RightSaw;
 
-    CHECK(pthread_barrier_init(&Barrier, NULL, 2) == 0);
     CHECK(pthread_create(&Thread, NULL, LeftThread, NULL) == 0);
-    for (Round = 0; Round < ROUNDS / 10; Round++)
+    for (Round = 1; Round <= ROUNDS; Round++)
     {
         WriteNoFence(&LeftFlag, 0);
         WriteNoFence(&RightFlag, 0);
-        pthread_barrier_wait(&Barrier);
+        WriteRelease(&Started, Round);
+        for (Delay = Round % 64; Delay != 0; Delay--)
+            ReadNoFence(&Consumed);
         WriteNoFence(&RightFlag, 1);
         MemoryBarrier();
         RightSaw = ReadNoFence(&LeftFlag);
-        pthread_barrier_wait(&Barrier);
+        AwaitRound(&Finished, Round);
         CHECK(LeftSaw == 1 || RightSaw == 1);
     }
     CHECK(pthread_join(Thread, NULL) == 0);
-    CHECK(pthread_barrier_destroy(&Barrier) == 0);
 }
 
 int

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Compile test: a WDM driver with events, a DPC, a timer, a cancel-safe queue, work items and sections.
+// Compile test: a WDM driver with events, a DPC, a timer, a cancel-safe queue and a section.
 //
 // It compiles unchanged with nthost's kernel headers and with mingw-w64's; nothing here is run.
 #include <ntifs.h>
 #include <wdmsec.h>
 
-#define PROBE_TAG 'borP'
+#define PROBE_TAG            'borP'
 #define IOCTL_PROBE_REGISTER CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_WRITE_DATA)
-#define IOCTL_PROBE_WAIT CTL_CODE(FILE_DEVICE_UNKNOWN, 0x801, METHOD_OUT_DIRECT, FILE_READ_DATA)
+#define IOCTL_PROBE_WAIT     CTL_CODE(FILE_DEVICE_UNKNOWN, 0x801, METHOD_OUT_DIRECT, FILE_READ_DATA)
 
 typedef struct _PROBE_EXTENSION
 {

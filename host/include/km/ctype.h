@@ -5,15 +5,15 @@
 
 #include "nt/crt_export.h"
 
-#define isalpha nt_isalpha
-#define isupper nt_isupper
-#define islower nt_islower
-#define isdigit nt_isdigit
+#define isalpha  nt_isalpha
+#define isupper  nt_isupper
+#define islower  nt_islower
+#define isdigit  nt_isdigit
 #define isxdigit nt_isxdigit
-#define isspace nt_isspace
-#define isalnum nt_isalnum
-#define isprint nt_isprint
-#define toupper nt_toupper
-#define tolower nt_tolower
+#define isspace  nt_isspace
+#define isalnum  nt_isalnum
+#define isprint  nt_isprint
+#define toupper  nt_toupper
+#define tolower  nt_tolower
 
 #endif

@@ -5,9 +5,9 @@
 
 #include <wdm.h>
 
-#define NTSTRSAFE_MAX_CCH 2147483647
+#define NTSTRSAFE_MAX_CCH                2147483647
 #define NTSTRSAFE_UNICODE_STRING_MAX_CCH (0xffff / sizeof(WCHAR))
-#define NTSTRSAFE_FUNCTION static inline __attribute__((unused)) NTSTATUS
+#define NTSTRSAFE_FUNCTION               static inline __attribute__((unused)) NTSTATUS
 
 typedef CHAR *NTSTRSAFE_PSTR;
 typedef const CHAR *NTSTRSAFE_PCSTR;

@@ -11,8 +11,8 @@
 typedef unsigned short wint_t;
 typedef unsigned short wctype_t;
 
-#define WEOF ((wint_t)0xFFFF)
-#define swprintf_s nt_swprintf_s
+#define WEOF        ((wint_t)0xFFFF)
+#define swprintf_s  nt_swprintf_s
 #define vswprintf_s nt_vswprintf_s
 
 #endif

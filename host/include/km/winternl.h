@@ -1,30 +1,30 @@
 // SPDX-License-Identifier: MIT
-// libwine's winternl.h without the prototypes and inlines that the kernel headers declare as WDK does.
+// libwine's winternl.h without the prototypes that the kernel headers declare as WDK does.
 #ifndef NTHOST_KM_WINTERNL_H
 #define NTHOST_KM_WINTERNL_H
 
 #include <windef.h>
 
 // Types that differ from WDK's.
-#define DbgPrint NthostWineDbgPrint
-#define DbgPrintEx NthostWineDbgPrintEx
-#define vDbgPrintEx NthostWineVDbgPrintEx
-#define vDbgPrintExWithPrefix NthostWineVDbgPrintExWithPrefix
+#define DbgPrint                  NthostWineDbgPrint
+#define DbgPrintEx                NthostWineDbgPrintEx
+#define vDbgPrintEx               NthostWineVDbgPrintEx
+#define vDbgPrintExWithPrefix     NthostWineVDbgPrintExWithPrefix
 #define RtlDuplicateUnicodeString NthostWineRtlDuplicateUnicodeString
-#define RtlEqualSid NthostWineRtlEqualSid
-#define RtlInitializeSid NthostWineRtlInitializeSid
-#define RtlRandom NthostWineRtlRandom
-#define RtlSubAuthorityCountSid NthostWineRtlSubAuthorityCountSid
-#define RtlUpcaseUnicodeString NthostWineRtlUpcaseUnicodeString
-#define RtlTimeToTimeFields NthostWineRtlTimeToTimeFields
-#define RtlGUIDFromString NthostWineRtlGUIDFromString
-#define RtlRaiseException NthostWineRtlRaiseException
-#define RtlValidSid NthostWineRtlValidSid
-#define RtlCopySid NthostWineRtlCopySid
+#define RtlEqualSid               NthostWineRtlEqualSid
+#define RtlInitializeSid          NthostWineRtlInitializeSid
+#define RtlRandom                 NthostWineRtlRandom
+#define RtlSubAuthorityCountSid   NthostWineRtlSubAuthorityCountSid
+#define RtlUpcaseUnicodeString    NthostWineRtlUpcaseUnicodeString
+#define RtlTimeToTimeFields       NthostWineRtlTimeToTimeFields
+#define RtlGUIDFromString         NthostWineRtlGUIDFromString
+#define RtlRaiseException         NthostWineRtlRaiseException
+#define RtlValidSid               NthostWineRtlValidSid
+#define RtlCopySid                NthostWineRtlCopySid
 #define RtlIntegerToUnicodeString NthostWineRtlIntegerToUnicodeString
-#define RtlHashUnicodeString NthostWineRtlHashUnicodeString
-#define RemoveHeadList NthostWineRemoveHeadList
-#define RemoveTailList NthostWineRemoveTailList
+#define RtlHashUnicodeString      NthostWineRtlHashUnicodeString
+#define RemoveHeadList            NthostWineRemoveHeadList
+#define RemoveTailList            NthostWineRemoveTailList
 
 #include_next <winternl.h>
 

@@ -107,8 +107,8 @@ InterlockedCompareExchange128(LONG64 volatile *Destination, LONG64 ExchangeHigh,
     return Previous == Comparand;
 }
 
-#define InterlockedIncrementSizeT(a) InterlockedIncrement64((LONG64 *)(a))
-#define InterlockedDecrementSizeT(a) InterlockedDecrement64((LONG64 *)(a))
+#define InterlockedIncrementSizeT(a)      InterlockedIncrement64((LONG64 *)(a))
+#define InterlockedDecrementSizeT(a)      InterlockedDecrement64((LONG64 *)(a))
 #define InterlockedExchangeAddSizeT(a, b) InterlockedExchangeAdd64((LONG64 *)(a), (LONG64)(b))
 
 #define NTHOST_INTERLOCKED_READ_WRITE(suffix, type)                                      \

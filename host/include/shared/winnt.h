@@ -21,36 +21,36 @@
 #define __thiscall
 
 // libwine's versions are plain accesses and (for clang) assembly, which TSan cannot see.
-#define InterlockedAdd NthostWineInterlockedAdd
-#define InterlockedAdd64 NthostWineInterlockedAdd64
-#define InterlockedAnd NthostWineInterlockedAnd
-#define InterlockedAnd64 NthostWineInterlockedAnd64
-#define InterlockedCompareExchange NthostWineInterlockedCompareExchange
-#define InterlockedCompareExchange64 NthostWineInterlockedCompareExchange64
+#define InterlockedAdd                    NthostWineInterlockedAdd
+#define InterlockedAdd64                  NthostWineInterlockedAdd64
+#define InterlockedAnd                    NthostWineInterlockedAnd
+#define InterlockedAnd64                  NthostWineInterlockedAnd64
+#define InterlockedCompareExchange        NthostWineInterlockedCompareExchange
+#define InterlockedCompareExchange64      NthostWineInterlockedCompareExchange64
 #define InterlockedCompareExchangePointer NthostWineInterlockedCompareExchangePointer
-#define InterlockedDecrement NthostWineInterlockedDecrement
-#define InterlockedDecrement16 NthostWineInterlockedDecrement16
-#define InterlockedDecrement64 NthostWineInterlockedDecrement64
-#define InterlockedExchange NthostWineInterlockedExchange
-#define InterlockedExchangeAdd NthostWineInterlockedExchangeAdd
-#define InterlockedExchangeAdd64 NthostWineInterlockedExchangeAdd64
-#define InterlockedExchangePointer NthostWineInterlockedExchangePointer
-#define InterlockedIncrement NthostWineInterlockedIncrement
-#define InterlockedIncrement16 NthostWineInterlockedIncrement16
-#define InterlockedIncrement64 NthostWineInterlockedIncrement64
-#define InterlockedOr NthostWineInterlockedOr
-#define InterlockedOr64 NthostWineInterlockedOr64
-#define InterlockedXor NthostWineInterlockedXor
-#define InterlockedXor64 NthostWineInterlockedXor64
-#define _InterlockedCompareExchange128 NthostWineInterlockedCompareExchange128
-#define MemoryBarrier NthostWineMemoryBarrier
-#define ReadAcquire NthostWineReadAcquire
-#define ReadNoFence NthostWineReadNoFence
-#define WriteRelease NthostWineWriteRelease
-#define WriteNoFence NthostWineWriteNoFence
-#define YieldProcessor NthostWineYieldProcessor
-#define BitScanForward NthostWineBitScanForward
-#define BitScanReverse NthostWineBitScanReverse
+#define InterlockedDecrement              NthostWineInterlockedDecrement
+#define InterlockedDecrement16            NthostWineInterlockedDecrement16
+#define InterlockedDecrement64            NthostWineInterlockedDecrement64
+#define InterlockedExchange               NthostWineInterlockedExchange
+#define InterlockedExchangeAdd            NthostWineInterlockedExchangeAdd
+#define InterlockedExchangeAdd64          NthostWineInterlockedExchangeAdd64
+#define InterlockedExchangePointer        NthostWineInterlockedExchangePointer
+#define InterlockedIncrement              NthostWineInterlockedIncrement
+#define InterlockedIncrement16            NthostWineInterlockedIncrement16
+#define InterlockedIncrement64            NthostWineInterlockedIncrement64
+#define InterlockedOr                     NthostWineInterlockedOr
+#define InterlockedOr64                   NthostWineInterlockedOr64
+#define InterlockedXor                    NthostWineInterlockedXor
+#define InterlockedXor64                  NthostWineInterlockedXor64
+#define _InterlockedCompareExchange128    NthostWineInterlockedCompareExchange128
+#define MemoryBarrier                     NthostWineMemoryBarrier
+#define ReadAcquire                       NthostWineReadAcquire
+#define ReadNoFence                       NthostWineReadNoFence
+#define WriteRelease                      NthostWineWriteRelease
+#define WriteNoFence                      NthostWineWriteNoFence
+#define YieldProcessor                    NthostWineYieldProcessor
+#define BitScanForward                    NthostWineBitScanForward
+#define BitScanReverse                    NthostWineBitScanReverse
 
 // Within winnt.h this keeps NtCurrentTeb from reading the gs segment, which belongs to nobody here;
 // left defined it would take GetLastError and others out of winbase.h.
@@ -101,7 +101,7 @@
 
 #undef DECLSPEC_CACHEALIGN
 #define SYSTEM_CACHE_ALIGNMENT_SIZE 64
-#define DECLSPEC_CACHEALIGN DECLSPEC_ALIGN(SYSTEM_CACHE_ALIGNMENT_SIZE)
+#define DECLSPEC_CACHEALIGN         DECLSPEC_ALIGN(SYSTEM_CACHE_ALIGNMENT_SIZE)
 
 #undef C_ASSERT
 #define C_ASSERT(e) _Static_assert((e), #e)

@@ -8,5 +8,5 @@ int Loads;
 int
 DriverEntry(int Value)
 {
-    return abs(Value) + 1 + Loads++;
+    return atoi("-4") == Value ? 5 + Loads++ : 0;
 }

@@ -21,24 +21,33 @@ typedef struct CAPTURE
 #define KEPT __attribute__((noinline, noipa))
 #endif
 
+// Not a tail call: the caller stays on the stack.
+#define KEEP_FRAME() __asm__ volatile("" ::: "memory")
+
 KEPT static int
 InnerFunction(CAPTURE *Capture)
 {
     Capture->Count = OsStackCapture(Capture->Frames, 32, 0);
-    __asm__ volatile("" ::: "memory");
+    KEEP_FRAME();
     return 1;
 }
 
 KEPT static int
 MiddleFunction(CAPTURE *Capture)
 {
-    return InnerFunction(Capture) + 1;
+    int Depth = InnerFunction(Capture);
+
+    KEEP_FRAME();
+    return Depth + 1;
 }
 
 KEPT static int
 OuterFunction(CAPTURE *Capture)
 {
-    return MiddleFunction(Capture) + 1;
+    int Depth = MiddleFunction(Capture);
+
+    KEEP_FRAME();
+    return Depth + 1;
 }
 
 static void

@@ -10,17 +10,17 @@
 
 #define NTHOST_CRT static inline __attribute__((unused))
 
-#define wcslen NthostWcslen
-#define wcsnlen NthostWcsnlen
-#define wcscpy NthostWcscpy
-#define wcsncpy NthostWcsncpy
-#define wcscat NthostWcscat
-#define wcscmp NthostWcscmp
-#define wcsncmp NthostWcsncmp
-#define wcschr NthostWcschr
-#define wcsrchr NthostWcsrchr
-#define wcsstr NthostWcsstr
-#define _wcsicmp NthostWcsicmp
+#define wcslen    NthostWcslen
+#define wcsnlen   NthostWcsnlen
+#define wcscpy    NthostWcscpy
+#define wcsncpy   NthostWcsncpy
+#define wcscat    NthostWcscat
+#define wcscmp    NthostWcscmp
+#define wcsncmp   NthostWcsncmp
+#define wcschr    NthostWcschr
+#define wcsrchr   NthostWcsrchr
+#define wcsstr    NthostWcsstr
+#define _wcsicmp  NthostWcsicmp
 #define _wcsnicmp NthostWcsnicmp
 
 NTHOST_CRT size_t

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Executive support: pool, interlocked lists, work queues, fast mutexes, resources, rundown, lookaside.
+// Executive support: pool, interlocked lists, work queues, locks, rundown, lookaside lists.
 #ifndef NTHOST_KM_NT_EX_H
 #define NTHOST_KM_NT_EX_H
 
@@ -31,28 +31,28 @@ typedef enum _POOL_TYPE
 
 #define POOL_QUOTA_FAIL_INSTEAD_OF_RAISE 8
 #define POOL_RAISE_IF_ALLOCATION_FAILURE 16
-#define POOL_COLD_ALLOCATION 256
-#define POOL_NX_ALLOCATION 512
-#define POOL_ZERO_ALLOCATION 1024
+#define POOL_COLD_ALLOCATION             256
+#define POOL_NX_ALLOCATION               512
+#define POOL_ZERO_ALLOCATION             1024
 
 typedef ULONG64 POOL_FLAGS;
-#define POOL_FLAG_REQUIRED_START 0x0000000000000001ULL
-#define POOL_FLAG_USE_QUOTA 0x0000000000000001ULL
-#define POOL_FLAG_UNINITIALIZED 0x0000000000000002ULL
-#define POOL_FLAG_SESSION 0x0000000000000004ULL
-#define POOL_FLAG_CACHE_ALIGNED 0x0000000000000008ULL
-#define POOL_FLAG_RESERVED1 0x0000000000000010ULL
-#define POOL_FLAG_RAISE_ON_FAILURE 0x0000000000000020ULL
-#define POOL_FLAG_NON_PAGED 0x0000000000000040ULL
-#define POOL_FLAG_NON_PAGED_EXECUTE 0x0000000000000080ULL
-#define POOL_FLAG_PAGED 0x0000000000000100ULL
-#define POOL_FLAG_RESERVED2 0x0000000000000200ULL
-#define POOL_FLAG_RESERVED3 0x0000000000000400ULL
+#define POOL_FLAG_REQUIRED_START      0x0000000000000001ULL
+#define POOL_FLAG_USE_QUOTA           0x0000000000000001ULL
+#define POOL_FLAG_UNINITIALIZED       0x0000000000000002ULL
+#define POOL_FLAG_SESSION             0x0000000000000004ULL
+#define POOL_FLAG_CACHE_ALIGNED       0x0000000000000008ULL
+#define POOL_FLAG_RESERVED1           0x0000000000000010ULL
+#define POOL_FLAG_RAISE_ON_FAILURE    0x0000000000000020ULL
+#define POOL_FLAG_NON_PAGED           0x0000000000000040ULL
+#define POOL_FLAG_NON_PAGED_EXECUTE   0x0000000000000080ULL
+#define POOL_FLAG_PAGED               0x0000000000000100ULL
+#define POOL_FLAG_RESERVED2           0x0000000000000200ULL
+#define POOL_FLAG_RESERVED3           0x0000000000000400ULL
 #define POOL_FLAG_LAST_KNOWN_REQUIRED POOL_FLAG_RESERVED3
-#define POOL_FLAG_REQUIRED_END 0x0000000080000000ULL
-#define POOL_FLAG_OPTIONAL_START 0x0000000100000000ULL
-#define POOL_FLAG_SPECIAL_POOL 0x0000000100000000ULL
-#define POOL_FLAG_OPTIONAL_END 0x8000000000000000ULL
+#define POOL_FLAG_REQUIRED_END        0x0000000080000000ULL
+#define POOL_FLAG_OPTIONAL_START      0x0000000100000000ULL
+#define POOL_FLAG_SPECIAL_POOL        0x0000000100000000ULL
+#define POOL_FLAG_OPTIONAL_END        0x8000000000000000ULL
 
 NTKERNELAPI PVOID ExAllocatePool(POOL_TYPE PoolType, SIZE_T NumberOfBytes);
 NTKERNELAPI PVOID ExAllocatePoolWithTag(POOL_TYPE PoolType, SIZE_T NumberOfBytes, ULONG Tag);
@@ -134,14 +134,14 @@ NTKERNELAPI PSLIST_ENTRY ExpInterlockedPushEntrySList(PSLIST_HEADER ListHead,
                                                       PSLIST_ENTRY ListEntry);
 NTKERNELAPI PSLIST_ENTRY ExpInterlockedFlushSList(PSLIST_HEADER ListHead);
 NTKERNELAPI USHORT ExQueryDepthSList(PSLIST_HEADER SListHead);
-#define ExInitializeSListHead InitializeSListHead
-#define ExInterlockedPopEntrySList(Head, Lock) ExpInterlockedPopEntrySList(Head)
+#define ExInitializeSListHead                          InitializeSListHead
+#define ExInterlockedPopEntrySList(Head, Lock)         ExpInterlockedPopEntrySList(Head)
 #define ExInterlockedPushEntrySList(Head, Entry, Lock) ExpInterlockedPushEntrySList(Head, Entry)
-#define ExInterlockedFlushSList(Head) ExpInterlockedFlushSList(Head)
-#define InterlockedPopEntrySList(Head) ExpInterlockedPopEntrySList(Head)
-#define InterlockedPushEntrySList(Head, Entry) ExpInterlockedPushEntrySList(Head, Entry)
-#define InterlockedFlushSList(Head) ExpInterlockedFlushSList(Head)
-#define QueryDepthSList(Head) ExQueryDepthSList(Head)
+#define ExInterlockedFlushSList(Head)                  ExpInterlockedFlushSList(Head)
+#define InterlockedPopEntrySList(Head)                 ExpInterlockedPopEntrySList(Head)
+#define InterlockedPushEntrySList(Head, Entry)         ExpInterlockedPushEntrySList(Head, Entry)
+#define InterlockedFlushSList(Head)                    ExpInterlockedFlushSList(Head)
+#define QueryDepthSList(Head)                          ExQueryDepthSList(Head)
 
 // Reader-writer spin locks.
 NTKERNELAPI KIRQL ExAcquireSpinLockShared(PEX_SPIN_LOCK SpinLock);
@@ -199,7 +199,7 @@ NTKERNELAPI VOID ExReleaseResourceForThreadLite(PERESOURCE Resource,
 NTKERNELAPI VOID ExConvertExclusiveToSharedLite(PERESOURCE Resource);
 NTKERNELAPI BOOLEAN ExIsResourceAcquiredExclusiveLite(PERESOURCE Resource);
 NTKERNELAPI ULONG ExIsResourceAcquiredSharedLite(PERESOURCE Resource);
-#define ExIsResourceAcquiredLite(R) ExIsResourceAcquiredSharedLite(R)
+#define ExIsResourceAcquiredLite(R)  ExIsResourceAcquiredSharedLite(R)
 #define ExGetCurrentResourceThread() ((ERESOURCE_THREAD)KeGetCurrentThread())
 
 // Lookaside lists.

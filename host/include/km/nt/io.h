@@ -7,7 +7,9 @@
 #include "ke.h"
 
 #define IoGetFunctionCodeFromCtlCode(ControlCode) (((ControlCode) >> 2) & 0x00000FFF)
+
 #define IoSizeOfIrp(StackSize) ((USHORT)(sizeof(IRP) + ((StackSize) * (sizeof(IO_STACK_LOCATION)))))
+
 #define IoIsErrorUserInduced(Status)                                                              \
     ((BOOLEAN)(((Status) == STATUS_DEVICE_NOT_READY) || ((Status) == STATUS_IO_TIMEOUT) ||        \
                ((Status) == STATUS_MEDIA_WRITE_PROTECTED) ||                                      \
@@ -96,7 +98,7 @@ IoSetCancelRoutine(PIRP Irp, PDRIVER_CANCEL CancelRoutine)
 static FORCEINLINE VOID
 IoInitializeDpcRequest(PDEVICE_OBJECT DeviceObject, PIO_DPC_ROUTINE DpcRoutine)
 {
-    // The DPC passes the device, its IRP and context in the four slots that an IO_DPC_ROUTINE names.
+    // The DPC's four arguments are, in order, those that an IO_DPC_ROUTINE names.
     KeInitializeDpc(&DeviceObject->Dpc, (PKDEFERRED_ROUTINE)(PVOID)DpcRoutine, DeviceObject);
 }
 
@@ -113,7 +115,7 @@ NTKERNELAPI VOID IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize);
 NTKERNELAPI VOID IoReuseIrp(PIRP Irp, NTSTATUS Status);
 NTKERNELAPI NTSTATUS IofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp);
 NTKERNELAPI VOID IofCompleteRequest(PIRP Irp, CCHAR PriorityBoost);
-#define IoCallDriver(DeviceObject, Irp) IofCallDriver(DeviceObject, Irp)
+#define IoCallDriver(DeviceObject, Irp)       IofCallDriver(DeviceObject, Irp)
 #define IoCompleteRequest(Irp, PriorityBoost) IofCompleteRequest(Irp, PriorityBoost)
 NTKERNELAPI BOOLEAN IoForwardIrpSynchronously(PDEVICE_OBJECT DeviceObject, PIRP Irp);
 NTKERNELAPI BOOLEAN IoCancelIrp(PIRP Irp);

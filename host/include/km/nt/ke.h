@@ -33,8 +33,8 @@ NTKERNELAPI VOID KeInitializeMutex(PRKMUTEX Mutex, ULONG Level);
 NTKERNELAPI LONG KeReadStateMutex(PRKMUTEX Mutex);
 NTKERNELAPI LONG KeReleaseMutex(PRKMUTEX Mutex, BOOLEAN Wait);
 
-// Timers. IRQL <= DISPATCH_LEVEL. DueTime: 100 ns, negative relative, positive absolute system time;
-// Period: milliseconds, zero for one shot.
+// Timers. IRQL <= DISPATCH_LEVEL. DueTime: 100 ns, negative relative, positive absolute system
+// time. Period: milliseconds, zero for one shot.
 NTKERNELAPI VOID KeInitializeTimer(PKTIMER Timer);
 NTKERNELAPI VOID KeInitializeTimerEx(PKTIMER Timer, TIMER_TYPE Type);
 NTKERNELAPI BOOLEAN KeSetTimer(PKTIMER Timer, LARGE_INTEGER DueTime, PKDPC Dpc);
@@ -156,8 +156,8 @@ NTKERNELAPI PKDEVICE_QUEUE_ENTRY KeRemoveByKeyDeviceQueue(PKDEVICE_QUEUE DeviceQ
 NTKERNELAPI BOOLEAN KeRemoveEntryDeviceQueue(PKDEVICE_QUEUE DeviceQueue,
                                              PKDEVICE_QUEUE_ENTRY DeviceQueueEntry);
 
-#define KeMemoryBarrier() MemoryBarrier()
-#define KeMemoryBarrierWithoutFence() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+#define KeMemoryBarrier()                                  MemoryBarrier()
+#define KeMemoryBarrierWithoutFence()                      __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #define KeFlushIoBuffers(Mdl, ReadOperation, DmaOperation) ((void)0)
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Proof that every public structure has Windows' x64 size and that its fields stand where they do there.
+// Proof that public structures have Windows' x64 sizes, and their fields the same offsets.
 #ifndef NTHOST_KM_NT_LAYOUT_H
 #define NTHOST_KM_NT_LAYOUT_H
 

@@ -7,7 +7,7 @@
 #include "ke.h"
 
 #define ZwCurrentProcess() NtCurrentProcess()
-#define ZwCurrentThread() NtCurrentThread()
+#define ZwCurrentThread()  NtCurrentThread()
 
 extern NTKERNELAPI PEPROCESS PsInitialSystemProcess;
 

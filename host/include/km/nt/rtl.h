@@ -21,10 +21,10 @@
         sizeof(OBJECT_ATTRIBUTES), NULL, (PUNICODE_STRING)(n), (a), NULL, NULL \
     }
 
-#define OBJ_FORCE_ACCESS_CHECK 0x00000400
+#define OBJ_FORCE_ACCESS_CHECK            0x00000400
 #define OBJ_IGNORE_IMPERSONATED_DEVICEMAP 0x00000800
-#define OBJ_DONT_REPARSE 0x00001000
-#define OBJ_VALID_ATTRIBUTES 0x00001FF2
+#define OBJ_DONT_REPARSE                  0x00001000
+#define OBJ_VALID_ATTRIBUTES              0x00001FF2
 
 // The cast serves STRING and UNICODE_STRING alike: both take a literal, neither writes through it.
 #define RTL_CONSTANT_STRING(s)                            \
@@ -44,13 +44,13 @@
     UNICODE_STRING _var = {0, (_size) * sizeof(WCHAR), _var##_buffer}
 
 #ifndef Int32x32To64
-#define Int32x32To64(a, b) ((LONGLONG)(LONG)(a) * (LONGLONG)(LONG)(b))
+#define Int32x32To64(a, b)  ((LONGLONG)(LONG)(a) * (LONGLONG)(LONG)(b))
 #define UInt32x32To64(a, b) ((ULONGLONG)(ULONG)(a) * (ULONGLONG)(ULONG)(b))
 #endif
 
-#define RtlCopyBytes RtlCopyMemory
-#define RtlZeroBytes RtlZeroMemory
-#define RtlFillBytes RtlFillMemory
+#define RtlCopyBytes             RtlCopyMemory
+#define RtlZeroBytes             RtlZeroMemory
+#define RtlFillBytes             RtlFillMemory
 #define RtlCopyMemoryNonTemporal RtlCopyMemory
 
 #ifndef RTL_NUMBER_OF
@@ -68,18 +68,7 @@
 // Doubly linked lists. The caller serializes; a corrupted neighbourhood ends in a bugcheck, as on
 // Windows, instead of spreading.
 
-NTKERNELAPI DECLSPEC_NORETURN VOID KeBugCheckEx(ULONG BugCheckCode, ULONG_PTR BugCheckParameter1,
-                                                ULONG_PTR BugCheckParameter2,
-                                                ULONG_PTR BugCheckParameter3,
-                                                ULONG_PTR BugCheckParameter4);
-
-#define KERNEL_SECURITY_CHECK_FAILURE ((ULONG)0x00000139L)
-
-static FORCEINLINE DECLSPEC_NORETURN VOID
-RtlFailFast(ULONG Code)
-{
-    KeBugCheckEx(KERNEL_SECURITY_CHECK_FAILURE, Code, 0, 0, 0);
-}
+NTSYSAPI DECLSPEC_NORETURN VOID RtlFailFast(ULONG Code);
 
 static FORCEINLINE VOID
 InitializeListHead(PLIST_ENTRY ListHead)
@@ -188,8 +177,13 @@ PushEntryList(PSINGLE_LIST_ENTRY ListHead, PSINGLE_LIST_ENTRY Entry)
 NTSYSAPI NTSTATUS RtlUpcaseUnicodeString(PUNICODE_STRING DestinationString,
                                          PCUNICODE_STRING SourceString,
                                          BOOLEAN AllocateDestinationString);
+#define RTL_DUPLICATE_UNICODE_STRING_NULL_TERMINATE       1
+#define RTL_DUPLICATE_UNICODE_STRING_ALLOCATE_NULL_STRING 2
 NTSYSAPI NTSTATUS RtlDuplicateUnicodeString(ULONG Flags, PCUNICODE_STRING StringIn,
                                             PUNICODE_STRING StringOut);
+#define HASH_STRING_ALGORITHM_DEFAULT 0
+#define HASH_STRING_ALGORITHM_X65599  1
+#define HASH_STRING_ALGORITHM_INVALID 0xFFFFFFFF
 NTSYSAPI NTSTATUS RtlHashUnicodeString(PCUNICODE_STRING String, BOOLEAN CaseInSensitive,
                                        ULONG HashAlgorithm, PULONG HashValue);
 NTSYSAPI NTSTATUS RtlIntegerToUnicodeString(ULONG Value, ULONG Base, PUNICODE_STRING String);

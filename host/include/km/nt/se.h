@@ -3,7 +3,12 @@
 #ifndef NTHOST_KM_NT_SE_H
 #define NTHOST_KM_NT_SE_H
 
+#include "se_exports.h"
 #include "types.h"
+
+#ifndef ACL_REVISION_DS
+#define ACL_REVISION_DS 4
+#endif
 
 typedef struct _SECURITY_SUBJECT_CONTEXT
 {

@@ -5,6 +5,12 @@
 
 #include "base.h"
 
+#ifndef MAXUCHAR
+#define MAXUCHAR  0xff
+#define MAXUSHORT 0xffff
+#define MAXULONG  0xffffffff
+#endif
+
 typedef NTSTATUS *PNTSTATUS;
 typedef ULONG LOGICAL, *PLOGICAL;
 typedef UCHAR KIRQL, *PKIRQL;
@@ -30,25 +36,25 @@ typedef struct _OBJECT_TYPE *POBJECT_TYPE;
 typedef struct _EJOB *PEJOB;
 typedef struct _KINTERRUPT *PKINTERRUPT;
 
-#define PASSIVE_LEVEL 0
-#define LOW_LEVEL 0
-#define APC_LEVEL 1
+#define PASSIVE_LEVEL  0
+#define LOW_LEVEL      0
+#define APC_LEVEL      1
 #define DISPATCH_LEVEL 2
-#define CMCI_LEVEL 5
-#define CLOCK_LEVEL 13
-#define IPI_LEVEL 14
-#define DRS_LEVEL 14
-#define POWER_LEVEL 14
-#define PROFILE_LEVEL 15
-#define HIGH_LEVEL 15
+#define CMCI_LEVEL     5
+#define CLOCK_LEVEL    13
+#define IPI_LEVEL      14
+#define DRS_LEVEL      14
+#define POWER_LEVEL    14
+#define PROFILE_LEVEL  15
+#define HIGH_LEVEL     15
 
-#define LOW_PRIORITY 0
+#define LOW_PRIORITY          0
 #define LOW_REALTIME_PRIORITY 16
-#define HIGH_PRIORITY 31
-#define MAXIMUM_PRIORITY 32
+#define HIGH_PRIORITY         31
+#define MAXIMUM_PRIORITY      32
 
 #define MAXIMUM_WAIT_OBJECTS 64
-#define THREAD_WAIT_OBJECTS 3
+#define THREAD_WAIT_OBJECTS  3
 
 typedef enum _KWAIT_REASON
 {
