@@ -8,7 +8,6 @@ POBJECT_TYPE ObpDirectoryType, ObpSymbolicLinkType, ObpEventType, ObpSectionType
     ObpProcessType, ObpTokenType;
 
 POBJECT_TYPE *ExEventObjectType = &ObpEventType;
-POBJECT_TYPE *IoFileObjectType = &IopFileType;
 POBJECT_TYPE *PsThreadType = &ObpThreadType;
 POBJECT_TYPE *PsProcessType = &ObpProcessType;
 POBJECT_TYPE *SeTokenObjectType = &ObpTokenType;

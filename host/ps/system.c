@@ -15,6 +15,8 @@
 static OS_THREAD *PspZombie;  // atomic
 // Atomic futex word: threads that are signaled, or about to be, and still hold their thread object.
 static uint32_t PspEnding;
+// Atomic futex word: host threads of system threads, from before their start to their last touch.
+static uint32_t PspRunning;
 
 void
 PspFlushExits(void)
@@ -33,7 +35,14 @@ PspJoinLastThread(void)
 {
     OS_THREAD *Last;
 
-    PspFlushExits();
+    uint32_t Count;
+
+    // Acquire: pairs with the decrement in PspSystemThread. Each decrement to 0 wakes. Whoever is still
+    // running has been told to end: the leak report before this knows no other.
+    while ((Count = __atomic_load_n(&PspRunning, __ATOMIC_ACQUIRE)) != 0)
+    {
+        (void)OsWaitWord(&PspRunning, Count, OS_FOREVER, false);
+    }
     Last = __atomic_exchange_n(&PspZombie, NULL, __ATOMIC_ACQ_REL);
     if (Last != NULL)
     {
@@ -91,14 +100,21 @@ PspSystemThread(void *Context)
     {
         OsThreadJoin(Previous);
     }
+    // Release: pairs with the acquire in PspJoinLastThread.
+    if (__atomic_sub_fetch(&PspRunning, 1, __ATOMIC_RELEASE) == 0)
+    {
+        OsWakeWord(&PspRunning, UINT32_MAX, false);
+    }
 }
 
 NTSTATUS
 PspRunSystemThread(PETHREAD Thread, const char *Name)
 {
     ObReferenceObject(Thread);  // the host thread's
+    (void)__atomic_fetch_add(&PspRunning, 1, __ATOMIC_RELAXED);
     if (OsThreadStart(PspSystemThread, Thread, Name, &Thread->HostThread) != OS_OK)
     {
+        (void)__atomic_sub_fetch(&PspRunning, 1, __ATOMIC_RELEASE);
         ObDereferenceObject(Thread);
         return STATUS_INSUFFICIENT_RESOURCES;
     }

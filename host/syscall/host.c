@@ -164,6 +164,7 @@ void NthostStop(void)
             break;
         }
     }
+    PspFlushExits();
     ExDrainWork();
     ObpReportLeaks();
     VfFinishLeakReport("stop");
@@ -173,6 +174,7 @@ void NthostStop(void)
     ExStop();
     PsStop();
     SeStop();
+    ObStopTypes();
     KiStop();
     MmStop();
     NtpAnswerStop();

@@ -2,6 +2,7 @@
 // The upcall command: chooses what to do.
 
 #include "tool/tool.h"
+#include "tool/version.h"
 
 #include <string.h>
 

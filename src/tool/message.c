@@ -104,7 +104,7 @@ ToolErrorText(DWORD Error)
         {ERROR_NOT_ENOUGH_QUOTA, "a limit of subscriptions or queue bytes is reached"},
         {ERROR_INVALID_DATA, "the driver sent something that is no batch of records"},
     };
-    static char Text[160];  // only the main thread makes messages
+    static char Text[160];  // messages are made by the main thread only
     for (size_t Index = 0; Index < sizeof(Known) / sizeof(Known[0]); Index++)
     {
         if (Known[Index].Error == Error)
@@ -117,24 +117,24 @@ ToolErrorText(DWORD Error)
     return Text;
 }
 
-int
-ToolSayNoDevice(const char *Device, DWORD Error)
+void
+ToolDescribeNoDevice(const char *Device, DWORD Error, char *Text, size_t Size)
 {
     if (Error == ERROR_FILE_NOT_FOUND || Error == ERROR_PATH_NOT_FOUND)
     {
-        ToolSay("%s is not there: load its driver (nthost run --driver relay.sys -- upcall ..., or "
-                "nthost start and nthost load relay.sys)",
-                Device);
+        snprintf(Text, Size,
+                 "%s is not there: load relay.sys (nthost run --driver relay.sys -- upcall ..., or "
+                 "nthost start and nthost load relay.sys)",
+                 Device);
     }
     else if (Error == ERROR_INVALID_FUNCTION)
     {
-        ToolSay("%s is a device without an upcall channel", Device);
+        snprintf(Text, Size, "%s is a device without an upcall channel", Device);
     }
     else
     {
-        ToolSay("cannot open %s: %s", Device, ToolErrorText(Error));
+        snprintf(Text, Size, "cannot open %s: %s", Device, ToolErrorText(Error));
     }
-    return TOOL_CANNOT;
 }
 
 void

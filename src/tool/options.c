@@ -11,10 +11,10 @@
 
 // A number, decimal or with 0x; FALSE if Text is not one, whole and within 64 bits.
 static BOOL
-ReadNumber(const char *Text, char **End, ULONGLONG *Number)
+ReadNumber(const char *Text, char **End, COUNT *Number)
 {
     BOOL Hex = Text[0] == '0' && (Text[1] == 'x' || Text[1] == 'X');
-    ULONGLONG Value = 0;
+    COUNT Value = 0;
     const char *At = Text + (Hex ? 2 : 0);
     const char *First = At;
     unsigned Base = Hex ? 16 : 10;
@@ -38,41 +38,41 @@ static int
 SetNumber(const char *Command, const TOOL_OPTION *Option, const char *Text)
 {
     char *End;
-    ULONGLONG Number;
+    COUNT Number;
     if (!ReadNumber(Text, &End, &Number) || *End != 0 || Number < Option->Least ||
         Number > Option->Most)
     {
         return ToolUsage(Command, "%s %s: want a number from %llu to %llu", Option->Name, Text,
                          Option->Least, Option->Most);
     }
-    *(ULONGLONG *)Option->Value = Number;
+    *(COUNT *)Option->Value = Number;
     return TOOL_OK;
 }
 
 static int
 SetTopics(const char *Command, const TOOL_OPTION *Option, const char *Text)
 {
-    ULONGLONG Mask = 0;
+    COUNT Mask = 0;
     const char *At = Text;
     char *End;
 
     if (strcmp(Text, "all") == 0)
     {
-        *(ULONGLONG *)Option->Value = ~0ull;
+        *(COUNT *)Option->Value = ~0ull;
         return TOOL_OK;
     }
     if (Text[0] == '0' && (Text[1] == 'x' || Text[1] == 'X'))
     {
         if (ReadNumber(Text, &End, &Mask) && *End == 0 && Mask != 0)
         {
-            *(ULONGLONG *)Option->Value = Mask;
+            *(COUNT *)Option->Value = Mask;
             return TOOL_OK;
         }
         At = "";
     }
     while (*At != 0)
     {
-        ULONGLONG First, Last;
+        COUNT First, Last;
         if (!ReadNumber(At, &End, &First))
         {
             break;
@@ -86,13 +86,13 @@ SetTopics(const char *Command, const TOOL_OPTION *Option, const char *Text)
         {
             break;
         }
-        for (ULONGLONG Topic = First; Topic <= Last; Topic++)
+        for (COUNT Topic = First; Topic <= Last; Topic++)
         {
             Mask |= 1ull << Topic;
         }
         if (*End == 0)
         {
-            *(ULONGLONG *)Option->Value = Mask;
+            *(COUNT *)Option->Value = Mask;
             return TOOL_OK;
         }
         if (*End != ',')

@@ -8,6 +8,7 @@
 #include <windows.h>
 
 #include "tool/note.h"
+#include "tool/tool.h"
 
 // One thread adds and flushes; any thread may read the counters.
 typedef struct RELAY_FEEDER
@@ -15,10 +16,10 @@ typedef struct RELAY_FEEDER
     HANDLE Device;
     BYTE *Buffer;
     DWORD Used;                     // bytes in Buffer
-    ULONGLONG Waiting, WaitingBytes;  // records in Buffer, and their payload
+    COUNT Waiting, WaitingBytes;  // records in Buffer, and their payload
     // Published: the driver has completed their write. Relaxed: they are counters, nothing hangs on
     // them; the final values are read after the adding thread has ended.
-    _Atomic(ULONGLONG) Records, Bytes;
+    _Atomic(COUNT) Records, Bytes;
 } RELAY_FEEDER;
 
 // Opens the relay. A Win32 error code; nothing is kept if it is not ERROR_SUCCESS.

@@ -7,6 +7,10 @@
 
 #include <windows.h>
 
+// All counts. (A 64-bit integer of Windows' own is `long` on some systems, and would need a cast
+// wherever it is printed.)
+typedef unsigned long long COUNT;
+
 // Exit codes.
 #define TOOL_OK          0
 #define TOOL_FAILED      1    // it began and did not come to its end
@@ -22,8 +26,8 @@ int ToolUsage(const char *Command, const char *Format, ...);
 // Text of a Win32 error, for a message: "access denied (error 5)". Valid until the thread's next
 // call.
 const char *ToolErrorText(DWORD Error);
-// Says why a device could not be opened, and the remedy; returns TOOL_CANNOT.
-int ToolSayNoDevice(const char *Device, DWORD Error);
+// Why a device could not be opened, and the remedy.
+void ToolDescribeNoDevice(const char *Device, DWORD Error, char *Text, size_t Size);
 // A line that the next one replaces, if standard error is a terminal or Always; ToolStatusEnd ends
 // it. Any other message ends it, too.
 void ToolStatus(BOOL Always, const char *Format, ...);
@@ -38,8 +42,8 @@ typedef enum TOOL_OPTION_KIND
 {
     ToolFlag,    // BOOL
     ToolText,    // const char *
-    ToolNumber,  // ULONGLONG within Least .. Most
-    ToolTopics,  // ULONGLONG mask: a list "1,4,10-12", "all", or a number "0x..."
+    ToolNumber,  // COUNT within Least .. Most
+    ToolTopics,  // COUNT mask: a list "1,4,10-12", "all", or a number "0x..."
 } TOOL_OPTION_KIND;
 
 typedef struct TOOL_OPTION
@@ -47,7 +51,7 @@ typedef struct TOOL_OPTION
     const char *Name;  // with its dashes
     TOOL_OPTION_KIND Kind;
     void *Value;
-    ULONGLONG Least, Most;
+    COUNT Least, Most;
 } TOOL_OPTION;
 
 // Fills the values named by the table, which ends with a NULL name. TOOL_OK, or TOOL_USAGE after it

@@ -23,7 +23,7 @@
 
 #if NTHOST_TSAN
 // A case that expects a bugcheck forks, and the child starts the executive's threads.
-const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
 const char *
 __tsan_default_options(void)
 {

@@ -8,5 +8,5 @@ int Loads;
 int
 DriverEntry(int Value)
 {
-    return atoi("-4") == Value ? 5 + Loads++ : 0;
+    return strtol("-4", NULL, 10) == Value ? 5 + Loads++ : 0;
 }
