@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-// A line that stays within one cluster of cores takes 30 to 100 ns one way, one that leaves it 200 and
+// A line that stays within one cluster of cores takes 30 to 150 ns one way, one that leaves it 250 and
 // more; virtual processors move between the two.
-#define NEAR_LIMIT_NS 150.0
+#define NEAR_LIMIT_NS 190.0
 // The probes of a round may differ this much before the processors count as having moved.
 #define PROBE_FACTOR 1.6
 // A probe lasts a few milliseconds; standing on a run queue this long means somebody else ran.
@@ -34,7 +34,7 @@ JudgeRound(const ROUND *Round, double DelayNs, const LOAD *Before, const LOAD *A
         Low = High;
         High = Swap;
     }
-    if (Processors > 1 && ((Low < NEAR_LIMIT_NS) != (High < NEAR_LIMIT_NS) || High > Low * PROBE_FACTOR))
+    if (Processors > 1 && High > Low * PROBE_FACTOR)
     {
         return "the processors moved";
     }
@@ -97,7 +97,7 @@ RunRound(BENCH *Bench, ROUND *Round, CHILD **Children)
         return false;
     }
     LoadNow(&After);
-    Round->Class = Round->ProbeBeforeNs < NEAR_LIMIT_NS ? ClassNear : ClassFar;
+    Round->Class = (Round->ProbeBeforeNs + Round->ProbeAfterNs) / 2 < NEAR_LIMIT_NS ? ClassNear : ClassFar;
     Round->Disturbed =
         JudgeRound(Round, DelayBefore + DelayAfter, &Before, &After, Bench->Processors);
     return true;

@@ -2,18 +2,18 @@
 # nthost_add_driver and nthost_add_app: build driver and application source with nthost-cc.
 #
 #   nthost_add_driver(name SOURCES a.c b.c [INCLUDES dir...] [DEFINES X=1...] [OPTIONS -f...]
-#                     [LIBS -lfoo...] [OUTPUT_DIRECTORY dir])
+#                     [LIBS -lfoo...] [DEPENDS target...] [OUTPUT_DIRECTORY dir])
 #       builds <dir>/name.sys (dir: the build's bin/ unless given) as target `name.sys`.
 #   nthost_add_app(name ...the same...)
 #       builds <dir>/name as target `name`.
 #
 # Both compile with the project's warnings as errors. The file that a target builds is its property
-# NTHOST_OUTPUT. Sources are compiled one by one with depfiles, so a change of a header rebuilds what
+# NTHOST_OUTPUT. DEPENDS names targets whose archives LIBS links. Sources are compiled one by one with depfiles, so a change of a header rebuilds what
 # includes it; a change of nthost-cc rebuilds everything, a change of the host's libraries links (and
 # for drivers checks) again.
 
 function(nthost_build kind target file)
-  cmake_parse_arguments(PARSE_ARGV 3 arg "" "OUTPUT_DIRECTORY" "SOURCES;INCLUDES;DEFINES;OPTIONS;LIBS")
+  cmake_parse_arguments(PARSE_ARGV 3 arg "" "OUTPUT_DIRECTORY" "SOURCES;INCLUDES;DEFINES;OPTIONS;LIBS;DEPENDS")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "${target}: what is '${arg_UNPARSED_ARGUMENTS}'?")
   endif()
@@ -63,7 +63,7 @@ function(nthost_build kind target file)
   add_custom_command(
     OUTPUT ${output}
     COMMAND nthost-cc ${kind} ${objects} -o ${output} ${arg_LIBS}
-    DEPENDS nthost-cc ${library} ${objects}
+    DEPENDS nthost-cc ${library} ${objects} ${arg_DEPENDS}
     COMMENT "nthost-cc ${target}: link"
     COMMAND_EXPAND_LISTS VERBATIM)
   add_custom_target(${target} ALL DEPENDS ${output})

@@ -52,7 +52,8 @@ AreFlagsValid(POOL_FLAGS Flags)
 {
     const POOL_FLAGS Pools = POOL_FLAG_NON_PAGED | POOL_FLAG_NON_PAGED_EXECUTE | POOL_FLAG_PAGED;
     const POOL_FLAGS Known = Pools | POOL_FLAG_USE_QUOTA | POOL_FLAG_UNINITIALIZED |
-                             POOL_FLAG_SESSION | POOL_FLAG_CACHE_ALIGNED | POOL_FLAG_RAISE_ON_FAILURE;
+                             POOL_FLAG_SESSION | POOL_FLAG_CACHE_ALIGNED |
+                             POOL_FLAG_RAISE_ON_FAILURE;
     const POOL_FLAGS Required = POOL_FLAG_REQUIRED_END | (POOL_FLAG_REQUIRED_END - 1);
     POOL_FLAGS Pool = Flags & Pools;
 
@@ -62,7 +63,7 @@ AreFlagsValid(POOL_FLAGS Flags)
 PVOID
 ExAllocatePool2(POOL_FLAGS Flags, SIZE_T NumberOfBytes, ULONG Tag)
 {
-    POOL_TYPE Type = (Flags & POOL_FLAG_PAGED) != 0         ? PagedPool
+    POOL_TYPE Type = (Flags & POOL_FLAG_PAGED) != 0       ? PagedPool
                      : (Flags & POOL_FLAG_NON_PAGED) != 0 ? NonPagedPoolNx
                                                           : NonPagedPoolExecute;
 

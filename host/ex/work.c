@@ -11,7 +11,7 @@
 #include "verifier/bugcodes.h"
 #include "verifier/vf.h"
 
-#define WORKER_LIMIT 16u
+#define WORKER_LIMIT    16u
 #define EMERGENCY_NODES 32u
 
 enum
@@ -33,13 +33,14 @@ typedef struct EXP_RUNNING
 typedef struct EXP_QUEUE
 {
     OS_LOCK Lock;
-    uint32_t Word;      // atomic futex word of the workers
-    uint32_t IdleWord;  // atomic futex word of those who drain: changes when the queue comes to rest
+    uint32_t Word;  // atomic futex word of the workers
+    uint32_t
+        IdleWord;  // atomic futex word of those who drain: changes when the queue comes to rest
     LIST_ENTRY Items;
-    LIST_ENTRY Running;  // EXP_RUNNING
-    ULONG Waiting;       // workers asleep or about to sleep
-    ULONG WorkerCount;   // entries of Workers
-    ULONG Starting;      // workers being started: an entry each is reserved
+    LIST_ENTRY Running;           // EXP_RUNNING
+    ULONG Waiting;                // workers asleep or about to sleep
+    ULONG WorkerCount;            // entries of Workers
+    ULONG Starting;               // workers being started: an entry each is reserved
     PVOID Workers[WORKER_LIMIT];  // thread objects, referenced
     BOOLEAN Started;
     BOOLEAN Stopping;
@@ -54,9 +55,9 @@ typedef struct EXP_NODE
     BOOLEAN InUse;  // of an emergency node; guarded by ExpEmergencyLock
 } EXP_NODE;
 
-#define EXP_QUEUE_INIT(Index)                                        \
-    {                                                                \
-        .Items = {&ExpQueues[Index].Items, &ExpQueues[Index].Items}, \
+#define EXP_QUEUE_INIT(Index)                                              \
+    {                                                                      \
+        .Items = {&ExpQueues[Index].Items, &ExpQueues[Index].Items},       \
         .Running = {&ExpQueues[Index].Running, &ExpQueues[Index].Running}, \
     }
 static EXP_QUEUE ExpQueues[QueueCount] = {EXP_QUEUE_INIT(0), EXP_QUEUE_INIT(1), EXP_QUEUE_INIT(2)};
@@ -75,7 +76,8 @@ RunItem(PWORK_QUEUE_ITEM Item, PWORKER_THREAD_ROUTINE Routine)
     if (Irql != PASSIVE_LEVEL)
     {
         VfBugCheck(VfBug_WORKER_THREAD_RETURNED_AT_BAD_IRQL, (ULONG_PTR)Routine, Irql,
-                   (ULONG_PTR)Item, 0, "A work item's routine returned at IRQL %u.", (unsigned)Irql);
+                   (ULONG_PTR)Item, 0, "A work item's routine returned at IRQL %u.",
+                   (unsigned)Irql);
     }
 }
 
@@ -120,8 +122,7 @@ Worker(PVOID Context)
     while ((Item = TakeItemLocked(Queue)) != NULL)
     {
         EXP_RUNNING Running = {.Item = Item, .Routine = Item->WorkerRoutine};
-        BOOLEAN Grow =
-            Queue->Waiting == 0 && Queue->WorkerCount + Queue->Starting < WORKER_LIMIT;
+        BOOLEAN Grow = Queue->Waiting == 0 && Queue->WorkerCount + Queue->Starting < WORKER_LIMIT;
 
         Queue->Starting += Grow;
         InsertTailList(&Queue->Running, &Running.Link);
@@ -199,8 +200,8 @@ Enqueue(EXP_QUEUE *Queue, PWORK_QUEUE_ITEM Item)
     BOOLEAN RunHere;
 
     OsLockAcquire(&Queue->Lock);
-    RunHere = !Queue->Started &&
-              (KiCurrentThread == NULL || KiCurrentThread->Irql == PASSIVE_LEVEL);
+    RunHere =
+        !Queue->Started && (KiCurrentThread == NULL || KiCurrentThread->Irql == PASSIVE_LEVEL);
     if (!RunHere)
     {
         InsertTailList(&Queue->Items, &Item->List);

@@ -40,12 +40,10 @@ AttachSystemBuffer(IOP_IRP *Iop, SIZE_T Size, const VOID *Input, SIZE_T Length)
 {
     PIRP Irp = IopToIrp(Iop);
 
-    Iop->SystemBuffer = MiAllocatePool(NonPagedPoolNx, Size, MI_TAG_HOST, FALSE);
-    if (Iop->SystemBuffer == NULL)
+    if (!IopAllocateSystemBuffer(Iop, Size))
     {
         return FALSE;
     }
-    Irp->AssociatedIrp.SystemBuffer = Iop->SystemBuffer;
     Irp->Flags |= IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER;
     if (Length != 0)
     {

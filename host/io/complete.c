@@ -115,12 +115,7 @@ FreeBuffers(IOP_IRP *Iop)
         }
         IoFreeMdl(Mdl);
     }
-    if (Iop->SystemBuffer != NULL)
-    {
-        MiFreePool(Iop->SystemBuffer, MI_TAG_HOST, FALSE);
-        Iop->SystemBuffer = NULL;
-        Irp->AssociatedIrp.SystemBuffer = NULL;
-    }
+    IopFreeSystemBuffer(Iop);
 }
 
 static void
@@ -178,7 +173,11 @@ Announce(IOP_IRP *Iop, REACH Reach, NTSTATUS Status, ULONG_PTR Information)
         (SynchronousFile || (Iop->UserEvent == NULL && (Flags & FO_SKIP_SET_EVENT) == 0)))
     {
         File->FinalStatus = Status;
-        KeSetEvent(&File->Event, IO_NO_INCREMENT, FALSE);
+        // A synchronous file's stays signaled over requests that do not wait: nothing to wake then.
+        if (Iop->Pended || !SynchronousFile || KeReadStateEvent(&File->Event) == 0)
+        {
+            KeSetEvent(&File->Event, IO_NO_INCREMENT, FALSE);
+        }
     }
     QueueToPort(Iop, Status, Information);
 }
@@ -198,27 +197,35 @@ Finish(IOP_IRP *Iop, REACH Reach)
     return Status;
 }
 
-// Drops what the IRP holds, and the IRP. Deferred: the caller may be a completer at DISPATCH_LEVEL.
+// Drops what the IRP holds, and the IRP with the caller's own reference, if it has one. Deferred: the
+// caller may be a completer at DISPATCH_LEVEL.
 static void
-Release(IOP_IRP *Iop, BOOLEAN Deferred)
+Release(IOP_IRP *Iop, BOOLEAN Held, BOOLEAN Deferred)
 {
-    PVOID Held[] = {Iop->Kind == IopKindService ? Iop->UserEvent : NULL, Iop->File,
+    PVOID Objects[] = {Iop->Kind == IopKindService ? Iop->UserEvent : NULL, Iop->File,
                     Iop->ThreadReferenced ? Iop->IssuingThread : NULL};
 
-    IopFreeIrp(Iop);
-    for (ULONG Index = 0; Index < sizeof(Held) / sizeof(Held[0]); Index++)
+    if (Held)
     {
-        if (Held[Index] == NULL)
+        IopFreeIrpHeld(Iop);
+    }
+    else
+    {
+        IopFreeIrp(Iop);
+    }
+    for (ULONG Index = 0; Index < sizeof(Objects) / sizeof(Objects[0]); Index++)
+    {
+        if (Objects[Index] == NULL)
         {
             continue;
         }
         if (Deferred)
         {
-            ObDereferenceObjectDeferDelete(Held[Index]);
+            ObDereferenceObjectDeferDelete(Objects[Index]);
         }
         else
         {
-            ObDereferenceObject(Held[Index]);
+            ObDereferenceObject(Objects[Index]);
         }
     }
 }
@@ -227,7 +234,7 @@ void
 IopAbandonUnsent(IOP_IRP *Iop)
 {
     FreeBuffers(Iop);
-    Release(Iop, FALSE);
+    Release(Iop, FALSE, FALSE);
 }
 
 // ---- The completer's half ----
@@ -257,17 +264,17 @@ IopCompleteService(IOP_IRP *Iop)
             IopPhaseAbandoned)
         {
             (void)Finish(Iop, ReachNobody);
-            Release(Iop, TRUE);
+            Release(Iop, TRUE, TRUE);
         }
         else
         {
             KeSetEvent(&Iop->Done, IO_NO_INCREMENT, FALSE);
+            IopDereferenceIrp(Iop);
         }
-        IopDereferenceIrp(Iop);
         return;
     }
     (void)Finish(Iop, IopBeginFinish(Iop) ? ReachProcess : ReachNobody);
-    Release(Iop, TRUE);
+    Release(Iop, FALSE, TRUE);
 }
 
 // ---- The issuer's half ----
@@ -316,8 +323,7 @@ FinishSynchronous(PKTHREAD Thread, NTSTATUS WaitStatus, PVOID Context)
     {
         IopUnlockFile(File);
     }
-    Release(Iop, TRUE);
-    IopDereferenceIrp(Iop);
+    Release(Iop, TRUE, TRUE);
     return WaitStatus == STATUS_SUCCESS ? Status : WaitStatus;
 }
 
@@ -349,15 +355,17 @@ IopIssue(PDEVICE_OBJECT Device, IOP_IRP *Iop)
         {
             IopUnlockFile(Iop->File);
         }
-        Release(Iop, FALSE);
-        IopDereferenceIrp(Iop);
+        Release(Iop, TRUE, FALSE);
         return Status;
     }
+    IopRecordIssuer(Iop);
     if (!Synchronous)
     {
         IopDereferenceIrp(Iop);
         return STATUS_PENDING;
     }
+    // Only the end of this call sets it again: nothing is lost by clearing it after the driver was called.
+    KeClearEvent(&Iop->File->Event);
     return KiWaitOrPark(1, Objects, WaitAny, FALSE, NULL, NULL, FinishSynchronous, Iop);
 }
 
@@ -373,6 +381,7 @@ IopCallInternal(PDEVICE_OBJECT Device, IOP_IRP *Iop, BOOLEAN Cancellable)
         RequireCompleted(Iop, Status);
         return Status;
     }
+    IopRecordIssuer(Iop);
     // In place even for an application: what follows (a handle, the next close) cannot be a Finish.
     Status = KeWaitForSingleObject(&Iop->Done, Executive,
                                    Cancellable ? KiCurrentThread->PreviousMode : KernelMode, FALSE,

@@ -76,7 +76,7 @@ InitializeDevice(PDEVICE_OBJECT Device, PDRIVER_OBJECT Driver, ULONG ExtensionSi
     Private->Public.Type = IO_TYPE_DEVICE_OBJECT_EXTENSION;
     Private->Public.DeviceObject = Device;
     Private->ExtensionSize = ExtensionSize;
-    OsStackCapture(Private->Stack, 8, 2);
+    OsStackCapture(Private->Stack, 8, 1);
 }
 
 static NTSTATUS

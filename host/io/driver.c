@@ -304,6 +304,7 @@ IopLoadDriver(const char *Path, const char *Name, PDRIVER_OBJECT *Driver, char *
     PDRIVER_INITIALIZE Entry;
     OS_MODULE *Module;
     char Base[64];
+    size_t Prefix;
     int Error;
 
     *Driver = NULL;
@@ -312,7 +313,10 @@ IopLoadDriver(const char *Path, const char *Name, PDRIVER_OBJECT *Driver, char *
         BaseName(Path, Base, sizeof(Base));
         Name = Base;
     }
-    Error = OsModuleLoad(Path, &Module, Message, MessageSize);
+    // The loader's reasons (one a line) come behind the path.
+    Prefix = (size_t)snprintf(Message, MessageSize, "cannot load %s: ", Path);
+    Prefix = Prefix < MessageSize ? Prefix : MessageSize;
+    Error = OsModuleLoad(Path, &Module, Message + Prefix, MessageSize - Prefix);
     if (Error != OS_OK)
     {
         return StatusOf(Error);
@@ -321,12 +325,13 @@ IopLoadDriver(const char *Path, const char *Name, PDRIVER_OBJECT *Driver, char *
     if (Entry == NULL)
     {
         snprintf(Message, MessageSize,
-                 "%s has no DriverEntry; build drivers with nthost-cc --driver, and define "
+                 "cannot load %s: it has no DriverEntry; build drivers with nthost-cc --driver, and define "
                  "NTSTATUS DriverEntry(PDRIVER_OBJECT, PUNICODE_STRING)",
                  Path);
         OsModuleUnload(Module);
         return STATUS_DRIVER_ENTRYPOINT_NOT_FOUND;
     }
+    Message[0] = 0;
     return Start(Name, Path, Module, Entry, Driver, Message, MessageSize);
 }
 

@@ -3,6 +3,7 @@
 #include "io/iop.h"
 
 POBJECT_TYPE IopFileType, IopDeviceType, IopDriverType, IopCompletionType;
+POBJECT_TYPE *IoFileObjectType = &IopFileType;
 
 static const GENERIC_MAPPING FileMapping = {FILE_GENERIC_READ, FILE_GENERIC_WRITE,
                                             FILE_GENERIC_EXECUTE, FILE_ALL_ACCESS};

@@ -68,7 +68,9 @@ typedef struct IOP_IRP
     PFILE_OBJECT File;           // referenced, or NULL
     PKEVENT UserEvent;           // referenced (services), the driver's own (threaded), or NULL
     PVOID ApcContext;            // OVERLAPPED* for ports
-    PVOID SystemBuffer;          // pool, freed with the IRP; NULL: none
+    PVOID SystemBuffer;          // freed with the IRP; NULL: none
+    SIZE_T SystemBufferSize;
+    USHORT Used;                 // bytes of the IRP that are in use, or poisoned since
     SIZE_T OutputLength;         // buffered output: room in Irp->UserBuffer
     NTSTATUS FinalStatus;        // Internal: of the completed IRP
     ULONG_PTR FinalInformation;
@@ -110,7 +112,13 @@ static inline IOP_IRP *IopOfIrp(PIRP Irp)
 
 // A zeroed IRP that no list but its shard's knows; NULL when memory is short.
 PIRP IopAllocateIrp(CCHAR StackSize, IOP_KIND Kind);
-void IopFreeIrp(IOP_IRP *Iop);  // drops the reference of "not freed"
+void IopFreeIrp(IOP_IRP *Iop);      // drops the reference of "not freed"
+void IopFreeIrpHeld(IOP_IRP *Iop);  // and one more of the caller's
+// Iop->SystemBuffer of Size uninitialised bytes: in the IRP's own memory if it is small, else pool.
+BOOLEAN IopAllocateSystemBuffer(IOP_IRP *Iop, SIZE_T Size);
+void IopFreeSystemBuffer(IOP_IRP *Iop);  // checks that nobody wrote beyond it
+// Keeps the calling stack as the place that issued the IRP. Any State.
+void IopRecordIssuer(IOP_IRP *Iop);
 static inline void IopReferenceIrp(IOP_IRP *Iop)
 {
     // Relaxed: the caller already has one, or the lock of a list that the IRP is on.

@@ -4,7 +4,8 @@
 // IRPs live in shards; a shard's lock guards its list of live IRPs and its free list, so taking or
 // giving one costs one uncontended lock. With the verifier on the free list is a queue: a freed IRP
 // rests, filled with a pattern, behind IOP_REST others before it is used again, so that a driver that
-// completes or writes to it is told, with the stack of its completion.
+// completes or writes to it is told, with the stack of its completion. Small system buffers lie behind the
+// IRP in the same memory, with a redzone of their own.
 //
 // Lifetime: IOP_IRP.References (iop.h). IoFreeIrp ends "not freed"; the memory goes when nobody who
 // looks at it from outside (a dispatch routine's caller, a canceller, a queued packet) is left.
@@ -14,6 +15,9 @@
 
 #define IOP_SHARDS 8u
 #define IOP_SMALL_STACK 4u  // stack locations of the IRPs that the free lists hold
+#define IOP_SMALL_BUFFER 256u
+#define IOP_REDZONE 16u
+#define IOP_REDZONE_BYTE 0xFB
 #define IOP_REST 32u        // freed IRPs a shard keeps at rest with the verifier on
 #define IOP_KEEP 16u        // freed IRPs a shard keeps with the verifier off
 
@@ -26,10 +30,28 @@ typedef struct IOP_SHARD
 } IOP_SHARD;
 static IOP_SHARD IopShards[IOP_SHARDS];
 
+// AddressSanitizer knows pool blocks and not the parts of one: there a system buffer is always its own.
+#if defined(__SANITIZE_ADDRESS__)
+#define SMALL_BUFFERS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SMALL_BUFFERS 0
+#endif
+#endif
+#ifndef SMALL_BUFFERS
+#define SMALL_BUFFERS 1
+#endif
+
 static inline SIZE_T
 IrpBytes(UCHAR StackSize)
 {
     return sizeof(IRP) + StackSize * sizeof(IO_STACK_LOCATION);
+}
+
+static inline PUCHAR
+SmallBuffer(IOP_IRP *Iop)
+{
+    return (PUCHAR)IopToIrp(Iop) + IrpBytes(IOP_SMALL_STACK);
 }
 
 void
@@ -64,7 +86,7 @@ static void
 CheckPoison(IOP_IRP *Iop)
 {
     const UCHAR *Bytes = (const UCHAR *)IopToIrp(Iop);
-    SIZE_T Size = IrpBytes(Iop->Class);
+    SIZE_T Size = Iop->Used;
 
     if (Bytes[0] == IOP_IRP_POISON && memcmp(Bytes, Bytes + 1, Size - 1) == 0)
     {
@@ -113,6 +135,29 @@ InitializeIrp(PIRP Irp, UCHAR StackSize)
     Irp->Tail.Overlay.CurrentStackLocation = (PIO_STACK_LOCATION)(Irp + 1) + StackSize;
 }
 
+static void
+CaptureStack(PVOID *Stack)
+{
+    unsigned Count = OsStackCapture(Stack, 8, 2);
+
+    memset(Stack + Count, 0, (8 - Count) * sizeof(PVOID));
+}
+
+void
+IopRecordIssuer(IOP_IRP *Iop)
+{
+    PVOID Stack[8];
+
+    if (VfLevel != VfOff)
+    {
+        CaptureStack(Stack);
+        // Under the lock: IopEnumerateIrps may be reading it.
+        OsLockAcquire(&IopShards[Iop->Shard].Lock);
+        memcpy(Iop->AllocationStack, Stack, sizeof(Stack));
+        OsLockRelease(&IopShards[Iop->Shard].Lock);
+    }
+}
+
 PIRP
 IopAllocateIrp(CCHAR StackSize, IOP_KIND Kind)
 {
@@ -141,7 +186,10 @@ IopAllocateIrp(CCHAR StackSize, IOP_KIND Kind)
     Rested = Iop != NULL;
     if (Iop == NULL)
     {
-        Iop = MiAllocatePool(NonPagedPoolNx, sizeof(IOP_IRP) + IrpBytes(Class), MI_TAG_HOST, FALSE);
+        Iop = MiAllocatePool(NonPagedPoolNx,
+                             sizeof(IOP_IRP) + IrpBytes(Class) +
+                                 (Class == IOP_SMALL_STACK ? IOP_SMALL_BUFFER + IOP_REDZONE : 0),
+                             MI_TAG_HOST, FALSE);
         if (Iop == NULL)
         {
             return NULL;
@@ -175,12 +223,13 @@ IopAllocateIrp(CCHAR StackSize, IOP_KIND Kind)
     Iop->OutputLength = 0;
     Iop->CancelEpoch = 0;
     Iop->Track = 0;
-    if (VfLevel != VfOff)
+    Iop->Used = (USHORT)IrpBytes((UCHAR)StackSize);
+    Iop->CompletionStack[0] = NULL;
+    Iop->AllocationStack[0] = NULL;
+    // System calls record their stack when they have to wait for the driver (IopRecordIssuer).
+    if (VfLevel != VfOff && (Kind == IopKindDriver || Kind == IopKindThreaded))
     {
-        unsigned Count = OsStackCapture(Iop->AllocationStack, 8, 1);
-
-        memset(Iop->AllocationStack + Count, 0, (8 - Count) * sizeof(PVOID));
-        Iop->CompletionStack[0] = NULL;
+        CaptureStack(Iop->AllocationStack);
     }
     InitializeIrp(IopToIrp(Iop), (UCHAR)StackSize);
     IopToIrp(Iop)->AllocationFlags = IOP_IRP_OURS;
@@ -195,21 +244,16 @@ IopAllocateIrp(CCHAR StackSize, IOP_KIND Kind)
     return IopToIrp(Iop);
 }
 
-void
-IopDereferenceIrp(IOP_IRP *Iop)
+static void
+FreeMemory(IOP_IRP *Iop)
 {
     IOP_SHARD *Shard = &IopShards[Iop->Shard];
     IOP_IRP *Surplus = NULL;
     ULONG Keep = VfLevel == VfOff ? IOP_KEEP : IOP_REST + IOP_KEEP;
 
-    // Acquire-release: whatever the others did with the memory happens before it is used again.
-    if (__atomic_sub_fetch(&Iop->References, 1, __ATOMIC_ACQ_REL) != 0)
-    {
-        return;
-    }
     if (VfLevel != VfOff)
     {
-        memset(IopToIrp(Iop), IOP_IRP_POISON, IrpBytes(Iop->Class));
+        memset(IopToIrp(Iop), IOP_IRP_POISON, Iop->Used);
     }
     OsLockAcquire(&Shard->Lock);
     RemoveEntryList(&Iop->AllLink);
@@ -233,11 +277,92 @@ IopDereferenceIrp(IOP_IRP *Iop)
     }
 }
 
+static void
+Drop(IOP_IRP *Iop, uint32_t Count)
+{
+    // Acquire-release: whatever the others did with the memory happens before it is used again.
+    if (__atomic_sub_fetch(&Iop->References, Count, __ATOMIC_ACQ_REL) == 0)
+    {
+        FreeMemory(Iop);
+    }
+}
+
+void
+IopDereferenceIrp(IOP_IRP *Iop)
+{
+    Drop(Iop, 1);
+}
+
 void
 IopFreeIrp(IOP_IRP *Iop)
 {
     __atomic_store_n(&Iop->State, IopIrpFreed, __ATOMIC_RELEASE);
-    IopDereferenceIrp(Iop);
+    Drop(Iop, 1);
+}
+
+void
+IopFreeIrpHeld(IOP_IRP *Iop)
+{
+    __atomic_store_n(&Iop->State, IopIrpFreed, __ATOMIC_RELEASE);
+    Drop(Iop, 2);
+}
+
+// ---- System buffers ----
+
+BOOLEAN
+IopAllocateSystemBuffer(IOP_IRP *Iop, SIZE_T Size)
+{
+    if (SMALL_BUFFERS && Size <= IOP_SMALL_BUFFER && Iop->Class == IOP_SMALL_STACK)
+    {
+        Iop->SystemBuffer = SmallBuffer(Iop);
+        memset(SmallBuffer(Iop) + Size, IOP_REDZONE_BYTE, IOP_REDZONE);
+    }
+    else
+    {
+        Iop->SystemBuffer = MiAllocatePool(NonPagedPoolNx, Size, MI_TAG_HOST, FALSE);
+    }
+    Iop->SystemBufferSize = Size;
+    IopToIrp(Iop)->AssociatedIrp.SystemBuffer = Iop->SystemBuffer;
+    return Iop->SystemBuffer != NULL;
+}
+
+static void
+CheckRedzone(IOP_IRP *Iop)
+{
+    for (ULONG Index = 0; Index < IOP_REDZONE; Index++)
+    {
+        if (SmallBuffer(Iop)[Iop->SystemBufferSize + Index] != IOP_REDZONE_BYTE)
+        {
+            VF_STACK Stacks[] = {{"Completed by", Iop->CompletionStack, 8}};
+
+            VfBugCheckStacks(VfBug_DRIVER_CORRUPTED_EXPOOL, (ULONG_PTR)Iop->SystemBuffer,
+                             Iop->SystemBufferSize, Index, (ULONG_PTR)IopToIrp(Iop), Stacks, 1,
+                             "%s wrote beyond the end of a system buffer of %llu bytes (byte %llu).",
+                             IopDriverName(Iop->OwnerDriver),
+                             (unsigned long long)Iop->SystemBufferSize,
+                             (unsigned long long)(Iop->SystemBufferSize + Index));
+        }
+    }
+}
+
+void
+IopFreeSystemBuffer(IOP_IRP *Iop)
+{
+    if (Iop->SystemBuffer == NULL)
+    {
+        return;
+    }
+    if (Iop->SystemBuffer != SmallBuffer(Iop))
+    {
+        MiFreePool(Iop->SystemBuffer, MI_TAG_HOST, FALSE);
+    }
+    else if (VfLevel != VfOff)
+    {
+        CheckRedzone(Iop);
+        memset(Iop->SystemBuffer, IOP_IRP_POISON, Iop->SystemBufferSize);
+    }
+    Iop->SystemBuffer = NULL;
+    IopToIrp(Iop)->AssociatedIrp.SystemBuffer = NULL;
 }
 
 void

@@ -111,20 +111,21 @@ ReportByAddress(PDRIVER_OBJECT Driver)
     PVOID Queued;
 
     OsModuleBounds(IopOfDriver(Driver)->Module, &Low, &High);
+    // Frames are looked up one byte before each, as return addresses are: the names of the variables.
     Queued = KiFindTimerIn(Low, High);
     if (Queued != NULL)
     {
-        VfLeak(&Queued, 1, "a timer of %s that is still set", Name);
+        VfLeak(&(PVOID){(PUCHAR)Queued + 1}, 1, "a timer of %s that is still set", Name);
     }
     Queued = KiFindDpcIn(Low, High);
     if (Queued != NULL)
     {
-        VfLeak(&Queued, 1, "a DPC of %s that is still queued", Name);
+        VfLeak(&(PVOID){(PUCHAR)Queued + 1}, 1, "a DPC of %s that is still queued", Name);
     }
     Queued = ExpFindWorkItemIn(Low, High);
     if (Queued != NULL)
     {
-        VfLeak(&Queued, 1, "a work item of %s that is still queued", Name);
+        VfLeak(&(PVOID){(PUCHAR)Queued + 1}, 1, "a work item of %s that is still queued", Name);
     }
     ReportThreads(Name, Low, High);
     ObpReportHandlesMadeBy(Low, High, Name);

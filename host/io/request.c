@@ -75,7 +75,12 @@ IopArmCall(IOP_CALL *Call)
     {
         KeClearEvent(Call->Event);
     }
-    KeClearEvent(&Call->File->Event);
+    // A synchronous file's is cleared when the request turns out to wait (IopIssue). One that is clear
+    // needs no lock: a request that sets it now would also have set it after a clear.
+    if (!Call->Locked && KeReadStateEvent(&Call->File->Event) != 0)
+    {
+        KeClearEvent(&Call->File->Event);
+    }
     return STATUS_SUCCESS;
 }
 
@@ -110,12 +115,10 @@ IopSystemBuffer(IOP_IRP *Iop, SIZE_T Size, const VOID *Input, SIZE_T Length)
 {
     PIRP Irp = IopToIrp(Iop);
 
-    Iop->SystemBuffer = MiAllocatePool(NonPagedPoolNx, Size, MI_TAG_HOST, FALSE);
-    if (Iop->SystemBuffer == NULL)
+    if (!IopAllocateSystemBuffer(Iop, Size))
     {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    Irp->AssociatedIrp.SystemBuffer = Iop->SystemBuffer;
     Irp->Flags |= IRP_BUFFERED_IO | IRP_DEALLOCATE_BUFFER;
     return Length != 0 ? MmCopyFromCaller(Iop->SystemBuffer, Input, Length) : STATUS_SUCCESS;
 }

@@ -28,7 +28,7 @@ MakeRecord(PUNICODE_STRING Name)
         Record->Name.Length = Name->Length;
         Record->Name.MaximumLength = Name->Length;
         memcpy(Record->Buffer, Name->Buffer, Name->Length);
-        OsStackCapture(Record->Stack, 8, 2);
+        OsStackCapture(Record->Stack, 8, 1);
         Record->Driver = MiDriverOfStack(Record->Stack, 8);
     }
     return Record;

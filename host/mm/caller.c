@@ -12,10 +12,14 @@ IsKernelCaller(void)
     return KiCurrentThread == NULL || KiCurrentThread->PreviousMode == KernelMode;
 }
 
+// As on Windows, nothing of an application is in the first 64 KiB.
+#define LOWEST_USER_ADDRESS 0x10000u
+
 static BOOLEAN
-Wraps(const VOID *Address, SIZE_T Size)
+IsNowhere(const VOID *Address, SIZE_T Size)
 {
-    return (ULONG_PTR)Address + Size < (ULONG_PTR)Address;
+    return (ULONG_PTR)Address < LOWEST_USER_ADDRESS ||
+           (ULONG_PTR)Address + Size < (ULONG_PTR)Address;
 }
 
 NTSTATUS
@@ -25,7 +29,7 @@ MmReadProcess(PEPROCESS Process, PVOID To, const VOID *From, SIZE_T Size)
     {
         return STATUS_SUCCESS;
     }
-    if (Wraps(From, Size))
+    if (IsNowhere(From, Size))
     {
         return STATUS_ACCESS_VIOLATION;
     }
@@ -45,7 +49,7 @@ MmWriteProcess(PEPROCESS Process, PVOID To, const VOID *From, SIZE_T Size)
     {
         return STATUS_SUCCESS;
     }
-    if (Wraps(To, Size))
+    if (IsNowhere(To, Size))
     {
         return STATUS_ACCESS_VIOLATION;
     }
@@ -135,7 +139,7 @@ MmProbeCaller(const VOID *Address, SIZE_T Size, BOOLEAN Write)
     {
         return STATUS_SUCCESS;
     }
-    if (Wraps(Address, Size))
+    if (IsNowhere(Address, Size))
     {
         return STATUS_ACCESS_VIOLATION;
     }

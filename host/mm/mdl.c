@@ -50,8 +50,8 @@ VOID
 MmBuildMdlForNonPagedPool(PMDL Mdl)
 {
     VF_MAX_IRQL(DISPATCH_LEVEL);
-    if ((Mdl->MdlFlags & (MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA |
-                          MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL)) != 0)
+    if ((Mdl->MdlFlags & (MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL |
+                          MDL_PARTIAL)) != 0)
     {
         BadMdl(Mdl, __func__, "was built or locked before");
     }
@@ -67,16 +67,15 @@ static NTSTATUS
 MakeCopy(PMDL Mdl, PEPROCESS Process)
 {
     ULONG Pages = ADDRESS_AND_SIZE_TO_SPAN_PAGES(MmGetMdlVirtualAddress(Mdl), Mdl->ByteCount);
-    char *Copy =
-        MiAllocatePool(NonPagedPoolNx, (SIZE_T)Pages * PAGE_SIZE, TAG_COPY, FALSE);
+    char *Copy = MiAllocatePool(NonPagedPoolNx, (SIZE_T)Pages * PAGE_SIZE, TAG_COPY, FALSE);
     NTSTATUS Status;
 
     if (Copy == NULL)
     {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    Status = MmReadProcess(Process, Copy + Mdl->ByteOffset, MmGetMdlVirtualAddress(Mdl),
-                           Mdl->ByteCount);
+    Status =
+        MmReadProcess(Process, Copy + Mdl->ByteOffset, MmGetMdlVirtualAddress(Mdl), Mdl->ByteCount);
     if (!NT_SUCCESS(Status))
     {
         MiFreePool(Copy, TAG_COPY, TRUE);
@@ -103,8 +102,8 @@ LockUserPages(PMDL Mdl, LOCK_OPERATION Operation)
     }
     else
     {
-        Status = MmProbeCaller(MmGetMdlVirtualAddress(Mdl), Mdl->ByteCount,
-                               Operation != IoReadAccess);
+        Status =
+            MmProbeCaller(MmGetMdlVirtualAddress(Mdl), Mdl->ByteCount, Operation != IoReadAccess);
         FillSlots(Mdl, (ULONG_PTR)Mdl->StartVa);
     }
     if (!NT_SUCCESS(Status))
@@ -122,8 +121,8 @@ MiProbeAndLockPages(PMDL Mdl, KPROCESSOR_MODE AccessMode, LOCK_OPERATION Operati
 {
     NTSTATUS Status = STATUS_SUCCESS;
 
-    if ((Mdl->MdlFlags & (MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA |
-                          MDL_SOURCE_IS_NONPAGED_POOL | MDL_PARTIAL)) != 0)
+    if ((Mdl->MdlFlags & (MDL_PAGES_LOCKED | MDL_MAPPED_TO_SYSTEM_VA | MDL_SOURCE_IS_NONPAGED_POOL |
+                          MDL_PARTIAL)) != 0)
     {
         BadMdl(Mdl, "MmProbeAndLockPages", "was built or locked before");
     }

@@ -6,7 +6,7 @@
 #include "ps/psp.h"
 
 // ---- Pool. Exported ExAllocatePool* / ExFreePool* are thin wrappers in ex/. ----
-#define MI_POOL_STACK 12
+#define MI_POOL_STACK      12
 #define MI_POOL_FREE_STACK 6
 // Lies directly before its data.
 typedef struct MI_POOL_BLOCK
@@ -14,13 +14,13 @@ typedef struct MI_POOL_BLOCK
     LIST_ENTRY Link;  // every live block, guarded by its shard's lock
     SIZE_T Size;
     ULONG Tag;
-    POOL_TYPE Type;                      // flags included, as it was asked for
-    PVOID Stack[MI_POOL_STACK];          // who allocated it, NULL behind the last frame
+    POOL_TYPE Type;                       // flags included, as it was asked for
+    PVOID Stack[MI_POOL_STACK];           // who allocated it, NULL behind the last frame
     PVOID FreeStack[MI_POOL_FREE_STACK];  // who freed it, once it is freed
-    ULONG State;                         // MIP_BLOCK_*, guarded by its shard's lock
+    ULONG State;                          // MIP_BLOCK_*, guarded by its shard's lock
     USHORT Shard;
-    USHORT Class;   // of its slot; MIP_CLASS_PAGES: pages of its own
-    SIZE_T Room;    // bytes between this structure and the end of what it may use, redzone included
+    USHORT Class;  // of its slot; MIP_CLASS_PAGES: pages of its own
+    SIZE_T Room;   // bytes between this structure and the end of what it may use, redzone included
     ULONG64 Check[2];  // redzone before the data; another follows it
 } MI_POOL_BLOCK;
 _Static_assert(sizeof(MI_POOL_BLOCK) % 16 == 0, "data must be 16-byte aligned");

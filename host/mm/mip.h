@@ -13,20 +13,20 @@
 
 #include "mm/mi.h"
 
-#define MIP_SHARDS 16u            // by thread; a power of two
-#define MIP_PAGE_SHARD MIP_SHARDS  // the one of all page blocks
-#define MIP_CLASS_PAGES 0xFFFFu
-#define MIP_CLASSES 18u
+#define MIP_SHARDS          16u         // by thread; a power of two
+#define MIP_PAGE_SHARD      MIP_SHARDS  // the one of all page blocks
+#define MIP_CLASS_PAGES     0xFFFFu
+#define MIP_CLASSES         18u
 #define MIP_MINIMUM_REDZONE 16u
-#define MIP_LINE 64u  // data is aligned so, which serves the CacheAligned types
+#define MIP_LINE            64u  // data is aligned so, which serves the CacheAligned types
 
-#define MIP_BLOCK_LIVE 0x4C495645u
+#define MIP_BLOCK_LIVE  0x4C495645u
 #define MIP_BLOCK_FREED 0x46524545u
 
 #define MIP_REDZONE_BYTE 0xFA
-#define MIP_REDZONE 0xFAFAFAFAFAFAFAFAull
-#define MIP_FREED_BYTE 0xDD  // also what a caller finds in memory that it did not ask to be zeroed
-#define MIP_FREED 0xDDDDDDDDDDDDDDDDull
+#define MIP_REDZONE      0xFAFAFAFAFAFAFAFAull
+#define MIP_FREED_BYTE   0xDD  // also what a caller finds in memory that it did not ask to be zeroed
+#define MIP_FREED        0xDDDDDDDDDDDDDDDDull
 
 typedef struct MIP_CLASS
 {
@@ -73,10 +73,10 @@ MipData(const MI_POOL_BLOCK *Block)
 #endif
 #if defined(MIP_ASAN)
 #include <sanitizer/asan_interface.h>
-#define MipPoison(Address, Size) __asan_poison_memory_region((Address), (Size))
+#define MipPoison(Address, Size)   __asan_poison_memory_region((Address), (Size))
 #define MipUnpoison(Address, Size) __asan_unpoison_memory_region((Address), (Size))
 #else
-#define MipPoison(Address, Size) ((void)(Address), (void)(Size))
+#define MipPoison(Address, Size)   ((void)(Address), (void)(Size))
 #define MipUnpoison(Address, Size) ((void)(Address), (void)(Size))
 #endif
 
@@ -93,8 +93,8 @@ void MipFreeChunks(void);
 
 // ---- Pages (pool_pages.c); MipShards[MIP_PAGE_SHARD].Lock held ----
 MI_POOL_BLOCK *MipTakePagesLocked(SIZE_T Size, BOOLEAN *Reused, BOOLEAN *Zeroed);
-void MipGivePagesLocked(MI_POOL_BLOCK *Block);  // a freed block goes to rest; bounded
-MI_POOL_BLOCK *MipFindPagesLocked(const VOID *Data);    // live or resting block with this data
+void MipGivePagesLocked(MI_POOL_BLOCK *Block);             // a freed block goes to rest; bounded
+MI_POOL_BLOCK *MipFindPagesLocked(const VOID *Data);       // live or resting block with this data
 MI_POOL_BLOCK *MipPagesAroundLocked(const VOID *Address);  // header and guard page included
 void MipForEachFreedPagesLocked(void (*Each)(MI_POOL_BLOCK *Block));
 void MipFreeAllPages(void);

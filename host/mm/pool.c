@@ -12,8 +12,8 @@
 
 #define MAXIMUM_REQUEST ((SIZE_T)1 << 40)
 
-#define TYPE_PAGED 1          // bit in every paged POOL_TYPE
-#define TYPE_MUST_SUCCEED 2   // bit in every must-succeed POOL_TYPE (and in DontUseThisType)
+#define TYPE_PAGED        1  // bit in every paged POOL_TYPE
+#define TYPE_MUST_SUCCEED 2  // bit in every must-succeed POOL_TYPE (and in DontUseThisType)
 
 MIP_SHARD MipShards[MIP_SHARDS + 1];
 
@@ -114,9 +114,8 @@ MiAllocatePool(POOL_TYPE Type, SIZE_T Size, ULONG Tag, BOOLEAN Zero)
     ShardIndex = Size < PAGE_SIZE ? OsThreadSelfId() % MIP_SHARDS : MIP_PAGE_SHARD;
     Shard = &MipShards[ShardIndex];
     OsLockAcquire(&Shard->Lock);
-    Block = Size < PAGE_SIZE
-                ? MipTakeSlotLocked(Shard, ShardIndex, MipClassOf(Size), &Reused)
-                : MipTakePagesLocked(Size, &Reused, &Zeroed);
+    Block = Size < PAGE_SIZE ? MipTakeSlotLocked(Shard, ShardIndex, MipClassOf(Size), &Reused)
+                             : MipTakePagesLocked(Size, &Reused, &Zeroed);
     if (Block == NULL)
     {
         OsLockRelease(&Shard->Lock);

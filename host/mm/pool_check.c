@@ -55,12 +55,13 @@ MipCheckRedzones(MI_POOL_BLOCK *Block, const char *When)
 
     if (Offset < Tail)
     {
-        VfBugCheckStacks(VfBug_SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION, (ULONG_PTR)Data,
-                         (ULONG_PTR)(Data + Block->Size + Offset), Block->Size, 0x24, &Allocated, 1,
-                         "A block of %llu bytes with tag '%.4s' was overrun: byte %llu behind its end "
-                         "was found overwritten %s.",
-                         (unsigned long long)Block->Size, (const char *)&Block->Tag,
-                         (unsigned long long)Offset + 1, When);
+        VfBugCheckStacks(
+            VfBug_SPECIAL_POOL_DETECTED_MEMORY_CORRUPTION, (ULONG_PTR)Data,
+            (ULONG_PTR)(Data + Block->Size + Offset), Block->Size, 0x24, &Allocated, 1,
+            "A block of %llu bytes with tag '%.4s' was overrun: byte %llu behind its end "
+            "was found overwritten %s.",
+            (unsigned long long)Block->Size, (const char *)&Block->Tag,
+            (unsigned long long)Offset + 1, When);
     }
     if (Block->Check[0] != MIP_REDZONE || Block->Check[1] != MIP_REDZONE)
     {
@@ -82,12 +83,13 @@ MipCheckFreedPattern(MI_POOL_BLOCK *Block, const char *When)
 
     if (Offset < Block->Room)
     {
-        VfBugCheckStacks(VfBug_PAGE_FAULT_IN_FREED_SPECIAL_POOL, (ULONG_PTR)(Data + Offset), 1, 0,
-                         (ULONG_PTR)Data, Stacks, 2,
-                         "Memory was written after it had been freed: offset %llu of a block of %llu "
-                         "bytes with tag '%.4s' was found changed %s.",
-                         (unsigned long long)Offset, (unsigned long long)Block->Size,
-                         (const char *)&Block->Tag, When);
+        VfBugCheckStacks(
+            VfBug_PAGE_FAULT_IN_FREED_SPECIAL_POOL, (ULONG_PTR)(Data + Offset), 1, 0,
+            (ULONG_PTR)Data, Stacks, 2,
+            "Memory was written after it had been freed: offset %llu of a block of %llu "
+            "bytes with tag '%.4s' was found changed %s.",
+            (unsigned long long)Offset, (unsigned long long)Block->Size, (const char *)&Block->Tag,
+            When);
     }
 }
 
@@ -95,7 +97,8 @@ _Noreturn void
 MipBadCaller(ULONG_PTR Subcode, PVOID Address, const char *Meaning)
 {
     VfBugCheck(VfBug_BAD_POOL_CALLER, Subcode, (ULONG_PTR)Address, 0, 0,
-               "The address 0x%llx was freed, %s.", (unsigned long long)(ULONG_PTR)Address, Meaning);
+               "The address 0x%llx was freed, %s.", (unsigned long long)(ULONG_PTR)Address,
+               Meaning);
 }
 
 _Noreturn void

@@ -9,11 +9,11 @@
 
 #include <string.h>
 
-#define BUCKETS 256u
-#define REST_COUNT 32u                     // resting blocks before one of the right size is reused
-#define REST_LIMIT_COUNT 128u              // more are unmapped
+#define BUCKETS          256u
+#define REST_COUNT       32u   // resting blocks before one of the right size is reused
+#define REST_LIMIT_COUNT 128u  // more are unmapped
 #define REST_LIMIT_BYTES ((SIZE_T)16 << 20)  // more are unmapped
-#define PATTERN_LIMIT ((SIZE_T)64 << 10)   // larger blocks are protected rather than filled
+#define PATTERN_LIMIT    ((SIZE_T)64 << 10)  // larger blocks are protected rather than filled
 
 // At the start of the header page; Block is at its end.
 typedef struct PAGES
@@ -170,8 +170,7 @@ MipGivePagesLocked(MI_POOL_BLOCK *Block)
     InsertTailList(&Resting, &Block->Link);
     RestingCount++;
     RestingBytes += PagesOf(Block)->MapSize;
-    while (RestingCount > REST_LIMIT_COUNT ||
-           (RestingBytes > REST_LIMIT_BYTES && RestingCount > 1))
+    while (RestingCount > REST_LIMIT_COUNT || (RestingBytes > REST_LIMIT_BYTES && RestingCount > 1))
     {
         MI_POOL_BLOCK *Oldest = CONTAINING_RECORD(Resting.Flink, MI_POOL_BLOCK, Link);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define CHUNK_SHIFT 18
-#define CHUNK_SIZE ((SIZE_T)1 << CHUNK_SHIFT)
+#define CHUNK_SIZE  ((SIZE_T)1 << CHUNK_SHIFT)
 // Data is MIP_LINE aligned: the first slot begins so far before a line as its structure is long.
 #define FIRST_SLOT (4 * MIP_LINE - sizeof(MI_POOL_BLOCK) + MIP_LINE)
 _Static_assert((FIRST_SLOT + sizeof(MI_POOL_BLOCK)) % MIP_LINE == 0, "data must be line aligned");
@@ -15,7 +15,7 @@ _Static_assert(FIRST_SLOT >= sizeof(MIP_CHUNK), "slots begin behind the chunk's 
 
 // How many freed slots of a class rest before one is reused.
 #define REST_STANDARD 64u
-#define REST_FULL 2048u
+#define REST_FULL     2048u
 
 const USHORT MipClassStride[MIP_CLASSES] = {256,  320,  384,  448,  512,  640,  768,  896,  1024,
                                             1280, 1536, 1792, 2048, 2560, 3072, 3584, 4096, 4352};

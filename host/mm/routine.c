@@ -8,6 +8,20 @@
 
 #define NAME_LIMIT 128u
 
+// Exported variables, not routines: on Windows the export is the POBJECT_TYPE itself, and the pointer
+// that the headers declare is the importer's slot, which holds the export's address. Here the slot is
+// what the library exports.
+static BOOLEAN
+MipIsObjectTypeName(const char *Name)
+{
+    static const char Suffix[] = "ObjectType";
+    size_t Length = strlen(Name);
+
+    return (Length > sizeof(Suffix) - 1 &&
+            strcmp(Name + Length - (sizeof(Suffix) - 1), Suffix) == 0) ||
+           strcmp(Name, "PsThreadType") == 0 || strcmp(Name, "PsProcessType") == 0;
+}
+
 _IRQL_requires_max_(PASSIVE_LEVEL)
 PVOID
 MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName)
@@ -37,5 +51,7 @@ MmGetSystemRoutineAddress(PUNICODE_STRING SystemRoutineName)
     {
         return NULL;
     }
-    return OsSelfSymbol(Name);
+    PVOID Address = OsSelfSymbol(Name);
+
+    return Address != NULL && MipIsObjectTypeName(Name) ? *(PVOID *)Address : Address;
 }

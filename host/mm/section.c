@@ -215,9 +215,8 @@ ZwCreateSection(PHANDLE SectionHandle, ACCESS_MASK DesiredAccess,
                 ULONG SectionPageProtection, ULONG AllocationAttributes, HANDLE FileHandle)
 {
     KPROCESSOR_MODE Old = KiEnterZw();
-    NTSTATUS Status =
-        NtCreateSection(SectionHandle, DesiredAccess, ObjectAttributes, MaximumSize,
-                        SectionPageProtection, AllocationAttributes, FileHandle);
+    NTSTATUS Status = NtCreateSection(SectionHandle, DesiredAccess, ObjectAttributes, MaximumSize,
+                                      SectionPageProtection, AllocationAttributes, FileHandle);
 
     KiLeaveZw(Old);
     return Status;

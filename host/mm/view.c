@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define VIEW_STACK 12
+#define VIEW_STACK             12
 #define ALLOCATION_GRANULARITY 0x10000
 
 typedef struct MIP_VIEW
@@ -335,9 +335,9 @@ ZwMapViewOfSection(HANDLE SectionHandle, HANDLE ProcessHandle, PVOID *BaseAddres
                    ULONG Win32Protect)
 {
     KPROCESSOR_MODE Old = KiEnterZw();
-    NTSTATUS Status =
-        NtMapViewOfSection(SectionHandle, ProcessHandle, BaseAddress, ZeroBits, CommitSize,
-                           SectionOffset, ViewSize, InheritDisposition, AllocationType, Win32Protect);
+    NTSTATUS Status = NtMapViewOfSection(SectionHandle, ProcessHandle, BaseAddress, ZeroBits,
+                                         CommitSize, SectionOffset, ViewSize, InheritDisposition,
+                                         AllocationType, Win32Protect);
 
     KiLeaveZw(Old);
     return Status;

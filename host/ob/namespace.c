@@ -129,7 +129,10 @@ ObpSubstitute(const OBP_LINK *Link, const UNICODE_STRING *Rest, OBP_WALK *Walk, 
     {
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    memcpy(Buffer, Link->Target.Buffer, Link->Target.Length);
+    if (Link->Target.Length != 0)
+    {
+        memcpy(Buffer, Link->Target.Buffer, Link->Target.Length);
+    }
     memcpy((PUCHAR)Buffer + Link->Target.Length, Rest->Buffer, Rest->Length);
     if (Bytes == 0)
     {

@@ -246,6 +246,13 @@ ObpDrop(OBJECT_HEADER *Header, LONG64 *Count)
     }
     // Acquire by a load of the word that the others released into: TSan knows no fences.
     (void)__atomic_load_n(&Header->PointerCount, __ATOMIC_ACQUIRE);
+    // A handle's reference is dropped after its count, so the count of an object that nobody
+    // dereferenced too often is 0 here, and nobody changes it any more.
+    if (Header->HandleCount != 0)
+    {
+        ObpBadReference(Header, 0, "An object with open handles lost its last reference: it was "
+                                   "dereferenced more often than referenced.");
+    }
     return TRUE;
 }
 

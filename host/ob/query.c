@@ -35,8 +35,11 @@ ObpBuildName(PVOID Object, WCHAR *Buffer, ULONG Characters, ULONG *Start)
         {
             return STATUS_NAME_TOO_LONG;
         }
-        *Start -= File->FileName.Length / sizeof(WCHAR);
-        memcpy(&Buffer[*Start], File->FileName.Buffer, File->FileName.Length);
+        if (File->FileName.Length != 0)
+        {
+            *Start -= File->FileName.Length / sizeof(WCHAR);
+            memcpy(&Buffer[*Start], File->FileName.Buffer, File->FileName.Length);
+        }
         Object = File->DeviceObject;
     }
     OsLockAcquire(&ObpNamespaceLock);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,28 @@ BecomeDaemon(const char *Log)
     }
 }
 
+// Waits until Fd can be read. false: an interrupt came first (now or since OsToolCatchInterrupts). The
+// interrupts are blocked but inside ppoll, so none comes between the look and the sleep.
+static bool
+AwaitReadable(int Fd)
+{
+    struct pollfd Poll = {.fd = Fd, .events = POLLIN};
+    sigset_t Block, Old;
+    bool Readable = false;
+
+    sigemptyset(&Block);
+    sigaddset(&Block, SIGINT);
+    sigaddset(&Block, SIGTERM);
+    sigaddset(&Block, SIGHUP);
+    sigprocmask(SIG_BLOCK, &Block, &Old);
+    while (!Readable && OsToolInterrupted() == 0)
+    {
+        Readable = ppoll(&Poll, 1, NULL, &Old) > 0;
+    }
+    sigprocmask(SIG_SETMASK, &Old, NULL);
+    return Readable;
+}
+
 int
 OsToolServe(OS_TOOL_BODY *Body, void *Context, const char *Log, int *Pid, char *Text,
             size_t TextSize)
@@ -116,6 +139,15 @@ OsToolServe(OS_TOOL_BODY *Body, void *Context, const char *Log, int *Pid, char *
     close(Pipe[1]);
     ssize_t Length;
     char Message[4096];
+    if (!AwaitReadable(Pipe[0]))
+    {
+        // It may be in a driver's DriverEntry for as long as that likes; it has nothing that outlives it
+        // but a socket, which the next one replaces.
+        kill(Child, SIGKILL);
+        close(Pipe[0]);
+        (void)OsToolWait(Child);
+        return OS_E_OTHER;
+    }
     do
     {
         Length = read(Pipe[0], Message, sizeof(Message) - 1);
@@ -149,6 +181,7 @@ OsToolTerminate(int Pid)
 int
 OsToolWait(int Pid)
 {
+    int Before = OsToolInterruptions();
     int Status;
 
     while (waitpid(Pid, &Status, 0) < 0)
@@ -156,6 +189,11 @@ OsToolWait(int Pid)
         if (errno != EINTR)
         {
             return 0;
+        }
+        // Whoever interrupts an end that takes too long wants it over.
+        if (OsToolInterruptions() != Before)
+        {
+            kill(Pid, SIGKILL);
         }
     }
     return WIFSIGNALED(Status) ? 128 + WTERMSIG(Status) : WEXITSTATUS(Status);

@@ -19,6 +19,7 @@ extern char **environ;
 // Written by the signal handler: the child to pass signals to (0: none) and the signal that came.
 static volatile sig_atomic_t RunningChild;
 static volatile sig_atomic_t CaughtSignal;
+static volatile sig_atomic_t CaughtCount;
 
 static int
 FromErrno(int Errno)
@@ -62,6 +63,7 @@ static void
 OnInterrupt(int Signal)
 {
     CaughtSignal = Signal;
+    CaughtCount = CaughtCount + 1;
     if (RunningChild != 0)
     {
         kill((pid_t)RunningChild, Signal);
@@ -90,6 +92,12 @@ int
 OsToolInterrupted(void)
 {
     return CaughtSignal;
+}
+
+int
+OsToolInterruptions(void)
+{
+    return CaughtCount;
 }
 
 _Noreturn void

@@ -19,8 +19,9 @@ int OsToolRun(const char *const *Arguments, int *Status);
 // OsToolRun and remembered, so that the tool can clean up first.
 void OsToolCatchInterrupts(void);
 
-// The signal that came since OsToolCatchInterrupts, or 0.
+// The signal that came since OsToolCatchInterrupts, or 0; and how many came.
 int OsToolInterrupted(void);
+int OsToolInterruptions(void);
 
 // Ends this process by Signal, as if it had never been caught: the shell then sees it. No return.
 _Noreturn void OsToolDieBySignal(int Signal);
@@ -30,7 +31,8 @@ _Noreturn void OsToolDieBySignal(int Signal);
 // and exits with its result; Body calls OsToolReady once it serves, or with Failed and a message.
 // Log: NULL keeps standard error and ends the child when this process dies; otherwise the child
 // becomes a session of its own with its output appended to that file. Returns OS_OK and *Pid once
-// ready; OS_E_OTHER with Text = what Body said (or that it died) when not.
+// ready; OS_E_OTHER with Text = what Body said (or that it died) when not. An interrupt meanwhile
+// (OsToolCatchInterrupts) kills it: OS_E_OTHER, Text empty.
 typedef int OS_TOOL_BODY(void *Context, int Ready);
 int OsToolServe(OS_TOOL_BODY *Body, void *Context, const char *Log, int *Pid, char *Text,
                 size_t TextSize);
@@ -38,7 +40,7 @@ void OsToolReady(int Ready, bool Failed, const char *Text);
 // SIGTERM (and in the foreground SIGINT, SIGHUP) call Routine, which must be async-signal-safe.
 void OsToolOnTerminate(void (*Routine)(void));
 void OsToolTerminate(int Pid);       // SIGTERM
-int OsToolWait(int Pid);             // exit status, or 128 + signal
+int OsToolWait(int Pid);             // exit status, or 128 + signal; an interrupt meanwhile kills it
 // The absolute path of an existing file, links resolved. 0 or OS_E_NOT_FOUND.
 int OsToolAbsolutePath(const char *Given, char *Path, size_t Size);
 

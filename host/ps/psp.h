@@ -165,8 +165,8 @@ static inline BOOLEAN PspLeaveCall(PETHREAD Thread)
 // System threads (not the host's own) whose start routine lies in [Low, High), each through VfLeak;
 // NULL, NULL: all. PASSIVE_LEVEL.
 void PspReportThreads(const void *Low, const void *High);
-// Waits until every system thread that has been signaled has also let go of its thread object: before
-// objects are counted. PASSIVE_LEVEL, no host lock.
+// Waits until every system thread and process that has been signaled has also let go of its object:
+// before objects are counted. PASSIVE_LEVEL, no host lock.
 void PspFlushExits(void);
 // The process whose context the caller is in (PsGetCurrentProcess).
 static inline PEPROCESS PspCurrentProcess(void)

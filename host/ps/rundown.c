@@ -43,6 +43,7 @@ void
 PspQueueRundown(PEPROCESS Process)
 {
     ObReferenceObject(Process);  // the list's, then the rundown's
+    PspBeginExit();
     OsLockAcquire(&PspReaperLock);
     Process->NextToRunDown = NULL;
     if (PspReaperLast != NULL)
@@ -258,6 +259,7 @@ PspRunDown(PVOID Context)
     OsWakeWord(&Process->DeadWord, UINT32_MAX, false);
     ObDereferenceObject(Process);  // it is alive no more
     ObDereferenceObject(Process);  // the reaper's
+    PspEndExit();
 }
 
 static VOID

@@ -13,17 +13,34 @@
 #include "verifier/bugcodes.h"
 
 static OS_THREAD *PspZombie;  // atomic
-// Atomic futex word: threads that are signaled, or about to be, and still hold their thread object.
+// Atomic futex word: threads and processes that are signaled, or about to be, and whose end still holds
+// their object.
 static uint32_t PspEnding;
 // Atomic futex word: host threads of system threads, from before their start to their last touch.
 static uint32_t PspRunning;
+
+void
+PspBeginExit(void)
+{
+    (void)__atomic_fetch_add(&PspEnding, 1, __ATOMIC_RELAXED);
+}
+
+void
+PspEndExit(void)
+{
+    // Release: pairs with the acquire in PspFlushExits.
+    if (__atomic_sub_fetch(&PspEnding, 1, __ATOMIC_RELEASE) == 0)
+    {
+        OsWakeWord(&PspEnding, UINT32_MAX, false);
+    }
+}
 
 void
 PspFlushExits(void)
 {
     uint32_t Count;
 
-    // Acquire: pairs with the decrement in PspSystemThread. Each decrement to 0 wakes.
+    // Acquire: pairs with the decrement in PspEndExit. Each decrement to 0 wakes.
     while ((Count = __atomic_load_n(&PspEnding, __ATOMIC_ACQUIRE)) != 0)
     {
         (void)OsWaitWord(&PspEnding, Count, OS_FOREVER, false);
@@ -85,17 +102,13 @@ PspSystemThread(void *Context)
         (void)OsWaitWord(&Thread->HostReady, 0, OS_FOREVER, false);
     }
     Host = Thread->HostThread;
-    (void)__atomic_fetch_add(&PspEnding, 1, __ATOMIC_RELAXED);
+    PspBeginExit();
     PspExitThread(Thread, Thread->ExitStatus == STATUS_PENDING ? STATUS_SUCCESS
                                                                : Thread->ExitStatus);
     KiUnbindThread();
     ObDereferenceObjectDeferDelete(Thread);
     Previous = __atomic_exchange_n(&PspZombie, Host, __ATOMIC_ACQ_REL);
-    // Release: pairs with the acquire in PspFlushExits.
-    if (__atomic_sub_fetch(&PspEnding, 1, __ATOMIC_RELEASE) == 0)
-    {
-        OsWakeWord(&PspEnding, UINT32_MAX, false);
-    }
+    PspEndExit();
     if (Previous != NULL)
     {
         OsThreadJoin(Previous);

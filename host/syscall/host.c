@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ex/exp.h"
+#include "rtl/rtlp.h"
 #include "syscall/ntp.h"
 
 static uint32_t NtpLoaderWord;  // atomic futex word: 1 while a driver is being loaded or unloaded
@@ -93,11 +94,17 @@ static void NtpFindDriver(void *Context, PDRIVER_OBJECT Driver, const char *Name
 int NthostLoadDriver(const char *Path, char *Message, size_t MessageSize)
 {
     PDRIVER_OBJECT Driver;
+    char Why[3072] = "";
     Message[0] = 0;
     NtpEnterLoader();
-    NTSTATUS Status = IopLoadDriver(Path, NULL, &Driver, Message, MessageSize);
+    NTSTATUS Status = IopLoadDriver(Path, NULL, &Driver, Why, sizeof(Why));
     NtpLeaveLoader();
-    return NT_SUCCESS(Status) ? 0 : -1;
+    if (NT_SUCCESS(Status))
+    {
+        return 0;
+    }
+    snprintf(Message, MessageSize, "cannot load %s: %s", Path, Why);
+    return -1;
 }
 
 int NthostUnloadDriver(const char *Name, char *Message, size_t MessageSize)
@@ -177,5 +184,6 @@ void NthostStop(void)
     ObStopTypes();
     KiStop();
     MmStop();
+    RtlpFlushDebugOutput();
     NtpAnswerStop();
 }

@@ -422,7 +422,9 @@ NTSTATUS NtpCreatePort(NTP_CONNECTION *Connection, PETHREAD Thread, int *Fd)
         MiFreePool(Port, MI_TAG_HOST, FALSE);
         return STATUS_INSUFFICIENT_RESOURCES;
     }
-    if (OsSharedMap(*Fd, 0, sizeof(NTH_PORT), true, &Shared) != OS_OK)
+    // No seal may be added by the application: one against writes would stop later mappings.
+    if (OsSharedSealSeals(*Fd) != OS_OK ||
+        OsSharedMap(*Fd, 0, sizeof(NTH_PORT), true, &Shared) != OS_OK)
     {
         OsClose(*Fd);
         MiFreePool(Port, MI_TAG_HOST, FALSE);

@@ -381,7 +381,7 @@ int NtpStartServer(const NTHOST_CONFIG *Config, char *Message, size_t MessageSiz
                  OsErrorText(Error),
                  Error == OS_E_EXISTS
                      ? "; another nthost uses it: stop that one (nthost stop) or give --socket"
-                     : "");
+                     : "; give --socket a short path in a folder that you may write to");
         return -1;
     }
     snprintf(NtpSocketPath, sizeof(NtpSocketPath), "%s", Config->SocketPath);

@@ -21,6 +21,8 @@ NTSTATUS NthMapView(HANDLE Section, ULONG Protection, PSIZE_T Size, PVOID *Addre
     if (Connection != NULL)
     {
         // The application maps it itself, from the descriptor that precedes this call's reply.
+        // It may add no seal of its own; a second map finds that done already.
+        (void)OsSharedSealSeals(Object->Fd);
         Answer = (uint64_t)(ULONG_PTR)PspCurrentThread()->UniqueThread;
         Status = NtpSendDescriptor(Connection, NthDescriptorSection, Answer, Object->Fd);
     }

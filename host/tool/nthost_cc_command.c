@@ -37,8 +37,10 @@ CcCompileCommand(const CC_OPTIONS *Options, const CC_PLACES *Places, const char 
                                          "-Wno-unknown-pragmas",
                                          NULL};
     // A driver's DriverEntry must stay visible for the linker's version script, which hides all the
-    // rest; no semantic interposition lets the compiler treat its functions as final regardless.
-    static const char *const Driver[] = {"-fPIC", "-fno-semantic-interposition", NULL};
+    // rest; no semantic interposition lets the compiler treat its functions as final regardless. A
+    // function that ends in a call of the kernel must stay on the stack for the verifier to name it.
+    static const char *const Driver[] = {"-fPIC", "-fno-semantic-interposition",
+                                         "-fno-optimize-sibling-calls", NULL};
     // An application's functions must never take the place of a library's of the same name.
     static const char *const App[] = {"-fPIE", "-fvisibility=hidden", NULL};
     // What Windows compilers predefine. Source that includes a Linux library's header which looks at

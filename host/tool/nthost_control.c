@@ -39,7 +39,7 @@ Connect(const char *Path, int *Socket)
         OsSocketReceive(*Socket, &Welcome, sizeof(Welcome), &Size, NULL, &FdCount) != OS_OK ||
         Size != sizeof(Welcome))
     {
-        return Fail(Path, "closed the connection");
+        return Fail(Path, "closed the connection: it is ending; try again, or nthost start");
     }
     if (Welcome.Status < 0)
     {

@@ -35,7 +35,8 @@ static const char Usage[] =
     "  --help, --version\n"
     "\n"
     "exit status: 0 done, 2 wrong usage, 3 bugcheck or leak, 4 could not start, load or reach,\n"
-    "5 the host died while a program ran\n";
+    "5 the host died while a program ran. Ctrl-C (or SIGTERM) ends the program, then the host, and\n"
+    "`nthost run` then dies by the same signal; once more, and it does not wait for the host's drivers.\n";
 
 static int
 Refuse(const char *What, const char *Why)

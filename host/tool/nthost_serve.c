@@ -103,7 +103,11 @@ RunApplication(NTHOST_OPTIONS *Options, int HostPid)
     }
     if (HostStatus != NthostExitOk)
     {
-        fprintf(stderr, "nthost: the host process ended with status %d\n", HostStatus);
+        // An impatient second interrupt ended it; no need to say so.
+        if (OsToolInterrupted() == 0)
+        {
+            fprintf(stderr, "nthost: the host process ended with status %d\n", HostStatus);
+        }
         return NthostExitGone;
     }
     return Status;
@@ -124,6 +128,8 @@ NthostRun(NTHOST_OPTIONS *Options)
         }
         return RunLocal(Options);
     }
+    // From here on an interrupt is noted, and what was made is removed first.
+    OsToolCatchInterrupts();
     const char *Temporary = OsEnvironment("TMPDIR");
     if (OsToolTemporaryFolder(Temporary != NULL ? Temporary : "/tmp", "nthost-", Folder, sizeof(Folder)) != OS_OK)
     {
@@ -133,9 +139,12 @@ NthostRun(NTHOST_OPTIONS *Options)
     }
     snprintf(Socket, sizeof(Socket), "%s/socket", Folder);
     Options->Config.SocketPath = Socket;
-    OsToolCatchInterrupts();
     int Error = OsToolServe(Serve, Options, NULL, &HostPid, Text, sizeof(Text));
-    if (Error != OS_OK)
+    if (Error != OS_OK && OsToolInterrupted() != 0)
+    {
+        Status = NthostExitFailed;
+    }
+    else if (Error != OS_OK)
     {
         fprintf(stderr, "nthost: %s\n", Text[0] != 0 ? Text : OsErrorText(Error));
     }
@@ -187,6 +196,15 @@ NthostStartCommand(NTHOST_OPTIONS *Options)
         snprintf(Log, sizeof(Log), "%s.log", Options->Config.SocketPath);
         Options->Log = Log;
     }
+    // The host has nobody but its log to talk to.
+    FILE *Try = fopen(Options->Log, "a");
+    if (Try == NULL)
+    {
+        fprintf(stderr, "nthost: cannot write the log %s: give --log a file that you may write\n",
+                Options->Log);
+        return NthostExitFailed;
+    }
+    fclose(Try);
     int Error = OsToolServe(Serve, Options, Options->Log, &Pid, Text, sizeof(Text));
     if (Error != OS_OK)
     {

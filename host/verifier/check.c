@@ -30,8 +30,7 @@ VfCheckMaxIrql(KIRQL Max, const char *Function)
 
     if (Irql > Max)
     {
-        VfBugCheck(VfBug_IRQL_NOT_LESS_OR_EQUAL, 0, Irql, 0,
-                   (ULONG_PTR)__builtin_return_address(0),
+        VfBugCheck(VfBug_IRQL_NOT_LESS_OR_EQUAL, 0, Irql, 0, (ULONG_PTR)__builtin_return_address(0),
                    "%s was called at IRQL %u; it may be called at IRQL %u or lower.", Function,
                    (unsigned)Irql, (unsigned)Max);
     }
@@ -40,8 +39,9 @@ VfCheckMaxIrql(KIRQL Max, const char *Function)
 _Noreturn void
 VfFatalHostLock(void)
 {
-    VfBugCheck(VfBug_DRIVER_VERIFIER_DETECTED_VIOLATION, 0, OsHeldLocks, 0, 0,
-               "The host took a processor while it held %u of its own locks (a defect of nthost, not "
-               "of a driver).",
-               (unsigned)OsHeldLocks);
+    VfBugCheck(
+        VfBug_DRIVER_VERIFIER_DETECTED_VIOLATION, 0, OsHeldLocks, 0, 0,
+        "The host took a processor while it held %u of its own locks (a defect of nthost, not "
+        "of a driver).",
+        (unsigned)OsHeldLocks);
 }

@@ -7,18 +7,17 @@
 #include "mm/mi.h"
 #include "verifier/bugcodes.h"
 
-// Did the executive (or a driver, which only the executive calls) run? A local application's thread
-// is the host's business only inside a system call. PreviousMode says UserMode there, except inside a
-// Zw call; then the executive's own frames on the stack tell.
+// Did the executive run (or a driver, which only the executive calls)? A local application's thread is
+// the host's business inside a system call only. A host thread that is no NT thread may be one of ours
+// or one that a local application made: the executive's own frames on the stack tell.
 static bool
 IsHostBusiness(PVOID *Frames, ULONG Count)
 {
     PKTHREAD Thread = KiCurrentThread;
 
-    if (Thread != NULL && (Thread->IsSystemThread || Thread->PreviousMode == UserMode ||
-                           Thread->Irql >= DISPATCH_LEVEL))
+    if (Thread != NULL)
     {
-        return true;
+        return Thread->IsSystemThread || Thread->InSystemCall || Thread->Irql >= DISPATCH_LEVEL;
     }
     for (ULONG Index = 0; Index < Count; Index++)
     {
@@ -30,9 +29,9 @@ IsHostBusiness(PVOID *Frames, ULONG Count)
     return false;
 }
 
-_Noreturn static void
-Report(ULONG Code, ULONG_PTR P1, ULONG_PTR P2, ULONG_PTR P3, ULONG_PTR P4, const VF_STACK *Stacks,
-       ULONG StackCount, const char *Meaning, ...) __attribute__((format(printf, 8, 9)));
+_Noreturn static void Report(ULONG Code, ULONG_PTR P1, ULONG_PTR P2, ULONG_PTR P3, ULONG_PTR P4,
+                             const VF_STACK *Stacks, ULONG StackCount, const char *Meaning, ...)
+    __attribute__((format(printf, 8, 9)));
 
 _Noreturn static void
 Report(ULONG Code, ULONG_PTR P1, ULONG_PTR P2, ULONG_PTR P3, ULONG_PTR P4, const VF_STACK *Stacks,
@@ -62,13 +61,14 @@ ReportPoolFault(const OS_FAULT *Fault, PVOID *Frames, ULONG Count)
     Stacks[2] = (VF_STACK){"Freed", Block.FreeStack, MI_POOL_FREE_STACK};
     if (Block.Freed)
     {
-        Report(VfBug_PAGE_FAULT_IN_FREED_SPECIAL_POOL, (ULONG_PTR)Fault->Address, Fault->Write,
-               (ULONG_PTR)Fault->Instruction, (ULONG_PTR)Block.Address, Stacks, 3,
-               "Memory was %s after it had been freed: offset %lld of a block of %llu bytes with tag "
-               "'%.4s'.",
-               Fault->Write ? "written" : "read",
-               (long long)((char *)Fault->Address - (char *)Block.Address),
-               (unsigned long long)Block.Size, (const char *)&Block.Tag);
+        Report(
+            VfBug_PAGE_FAULT_IN_FREED_SPECIAL_POOL, (ULONG_PTR)Fault->Address, Fault->Write,
+            (ULONG_PTR)Fault->Instruction, (ULONG_PTR)Block.Address, Stacks, 3,
+            "Memory was %s after it had been freed: offset %lld of a block of %llu bytes with tag "
+            "'%.4s'.",
+            Fault->Write ? "written" : "read",
+            (long long)((char *)Fault->Address - (char *)Block.Address),
+            (unsigned long long)Block.Size, (const char *)&Block.Tag);
     }
     Report(VfBug_PAGE_FAULT_BEYOND_END_OF_ALLOCATION, (ULONG_PTR)Fault->Address, Fault->Write,
            (ULONG_PTR)Fault->Instruction, (ULONG_PTR)Block.Address, Stacks, 2,

@@ -9,10 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LEAK_KINDS 64u
+#define LEAK_KINDS  64u
 #define LEAK_FRAMES 12u
-#define WHAT_SIZE 200
-#define FRAME_SIZE 200
+#define WHAT_SIZE   200
+#define FRAME_SIZE  200
 
 // Leaks of one kind: same text, same stack. The stack is kept as text: the module that its addresses
 // lie in may be gone when the report is printed.

@@ -18,15 +18,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LINE_SIZE 640
-#define SYMBOL_SIZE 400
+#define LINE_SIZE       640
+#define SYMBOL_SIZE     400
 #define REPORT_LIMIT_NS (10ull * 1000 * 1000 * 1000)
 
-static uint32_t Reporter;      // atomic: OsTid of the elected thread, 0 none
-static uint32_t NeverWord;     // a futex word that is never written
-static uint32_t PrinterTid;    // atomic: its OsTid, 0 until it runs
-static uint32_t PrinterPid;    // atomic: the process that it is a thread of (not a forked child's)
-static uint32_t JobWord;       // atomic futex word: 1 once the job below is set
+static uint32_t Reporter;    // atomic: OsTid of the elected thread, 0 none
+static uint32_t NeverWord;   // a futex word that is never written
+static uint32_t PrinterTid;  // atomic: its OsTid, 0 until it runs
+static uint32_t PrinterPid;  // atomic: the process that it is a thread of (not a forked child's)
+static uint32_t JobWord;     // atomic futex word: 1 once the job below is set
 static const VF_STACK *JobStacks;  // on the elected thread's stack, which stays; guarded by JobWord
 static ULONG JobCount;
 

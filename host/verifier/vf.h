@@ -32,7 +32,8 @@ _Noreturn void VfBugCheckStacks(ULONG Code, ULONG_PTR P1, ULONG_PTR P2, ULONG_PT
 
 // Leaks are collected while a driver is unloaded or the host stops, then reported in one bugcheck
 // (DRIVER_VERIFIER_DETECTED_VIOLATION, 0xC4; pool: subcode 0x62). Each entry: what, name, stack.
-void VfLeak(PVOID *Frames, ULONG Count, const char *What, ...) __attribute__((format(printf, 3, 4)));
+void VfLeak(PVOID *Frames, ULONG Count, const char *What, ...)
+    __attribute__((format(printf, 3, 4)));
 ULONG VfLeakCount(void);
 // Prints all collected leaks and ends with status 3 if there is any; otherwise returns.
 void VfFinishLeakReport(const char *Where);
@@ -44,7 +45,8 @@ void VfCheckMaxIrql(KIRQL Max, const char *Function);
 // Fault injection's one question, at every fallible call. FALSE unless a plan says so. Only
 // --fault of a later issue sets a plan; the seam is here from the start.
 extern BOOLEAN (*VfFaultPlan)(const char *Function);
-static inline BOOLEAN VfFault(const char *Function)
+static inline BOOLEAN
+VfFault(const char *Function)
 {
     return VfFaultPlan != NULL && VfFaultPlan(Function);
 }

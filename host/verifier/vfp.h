@@ -11,7 +11,7 @@
 #include "verifier/vf.h"
 
 #define VFP_STATUS_BUGCHECK 3  // the process's exit status after any report
-#define VFP_MAX_FRAMES 32
+#define VFP_MAX_FRAMES      32
 
 void VfpStartPrinter(void);  // idempotent
 void VfpForgetLeaks(void);

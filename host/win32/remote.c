@@ -139,6 +139,11 @@ static void WxWatch(void *Context)
     }
     __atomic_store_n(&WxGone, 1, __ATOMIC_SEQ_CST);
     // The application's calls fail from now on; it has half a second to end in its own way.
+    static const char Text[] = "nthost has gone (stopped, killed or bugchecked): this program ends\n";
+    if (!WxIsEnding())
+    {
+        OsWriteError(Text, sizeof(Text) - 1);
+    }
     uint64_t End = OsMonotonicNs() + WX_GRACE_NS;
     uint32_t Never = 0;
     do
@@ -146,8 +151,6 @@ static void WxWatch(void *Context)
         WxWakeAll();
         OsWaitWord(&Never, 0, OsMonotonicNs() + 10000000u, false);
     } while (WxIsEnding() || OsMonotonicNs() < End);
-    static const char Text[] = "nthost has gone (stopped, killed or bugchecked): this program ends\n";
-    OsWriteError(Text, sizeof(Text) - 1);
     OsExit(WX_EXIT_HOST_GONE);
 }
 

@@ -119,8 +119,6 @@ typedef struct UPCALL_NOTIFY_RECORD
     const VOID *Data;
 } UPCALL_NOTIFY_RECORD, *PUPCALL_NOTIFY_RECORD;
 
-#define UPCALL_MAX_NOTIFY_BATCH 64u
-
 // Publishes Count records (1 .. UPCALL_MAX_NOTIFY_BATCH), numbered consecutively, and then rings
 // each doorbell at most once: per record much cheaper than UpcallNotify. All are accepted or none:
 // the statuses are those of UpcallNotify, and STATUS_INVALID_PARAMETER for Count. IRQL as

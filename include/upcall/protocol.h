@@ -43,6 +43,8 @@
 #define UPCALL_MAX_SUBSCRIPTIONS_PER_CHANNEL 1024u
 // Reads of one subscription that may be pended at a time (COMPLETION).
 #define UPCALL_MAX_PENDED_READS 64u
+// Records that a driver publishes in one batch.
+#define UPCALL_MAX_NOTIFY_BATCH 64u
 // Doorbells that one notify call rings itself; the rest is rung from a DPC of the kit.
 #define UPCALL_MAX_WAKES_PER_NOTIFY 32u
 // UTF-16 units of an event's name, no terminator, no `\` and no prefix `Global\`.

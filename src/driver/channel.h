@@ -188,8 +188,8 @@ VOID UpcallTableRemove(UPCALL_SUBSCRIPTION *Subscription);
 // Any STOPPED subscription, with a reference; NULL if there is none.
 UPCALL_SUBSCRIPTION *UpcallTableFindStopped(PUPCALL_CHANNEL Channel);
 VOID UpcallSubscriptionDereference(UPCALL_SUBSCRIPTION *Subscription);
-// Takes Work if the subscription is LINKED. STATUS_DEVICE_REMOVED if it is STOPPED, else
-// STATUS_NOT_FOUND.
+// Takes Work if the subscription is LINKED. Else STATUS_DEVICE_REMOVED if the channel stops or has
+// stopped, or STATUS_NOT_FOUND.
 NTSTATUS UpcallSubscriptionAcquire(UPCALL_SUBSCRIPTION *Subscription);
 
 // ---- subscribe.c ----

@@ -206,8 +206,9 @@ UpcallSubscriptionAcquire(UPCALL_SUBSCRIPTION *Subscription)
         UpcallRundownAcquire(&Subscription->Work);
         status = STATUS_SUCCESS;
     }
-    else if (Subscription->State == UpcallStateStopped)
+    else if (Subscription->State == UpcallStateStopped || channel->Stopping)
     {
+        // ENDING, too: the last signal of a stop is given in it, and whoever it wakes must learn why.
         status = STATUS_DEVICE_REMOVED;
     }
     KeReleaseSpinLock(&channel->TableLock, irql);

@@ -14,7 +14,7 @@
 // The system's buffer: what may arrive while the applications take what came before.
 #define BUFFER_BYTES (32 << 20)
 // Live packets are delivered when a block of the buffer is full or this old.
-#define BLOCK_AGE_MS 10
+#define BLOCK_AGE_MS 1
 // Packets of a file that are fed together.
 #define FILE_BATCH 64
 

@@ -13,11 +13,16 @@
 #include "tool/relay_feeder.h"
 #include "tool/tool.h"
 
-#include <upcall/protocol.h>
+#include <upcall/client.h>
+
+#include "drivers/relay/relay.h"
 
 #define STANDARD_INPUT 0
 // How long a source may take to notice that it shall end. One that does not is in a blocking read.
 #define STOP_MS 2000u
+// How often, and how far apart, the end is told to a monitor whose queue is full.
+#define END_TRIES    200u
+#define END_PAUSE_MS 50u
 
 struct FEED
 {
@@ -330,36 +335,6 @@ FeedBytes(FEED *Feed)
 }
 
 void
-FeedStop(void *Context)
-{
-    FEED *Feed = Context;
-    atomic_store_explicit(&Feed->Stopping, true, memory_order_relaxed);
-    if (Feed->Capture != NULL)
-    {
-        CaptureStop(Feed->Capture);
-    }
-}
-
-static void
-PublishEnd(FEED *Feed, FEED_RESULT *Result)
-{
-    FEED_NOTE Note = {.Size = sizeof(Note),
-                      .Magic = NOTE_MAGIC,
-                      .Kind = NOTE_END,
-                      .Content = Feed->Content,
-                      .LinkType = Feed->LinkType,
-                      .SnapBytes = (uint32_t)Feed->Plan.SnapBytes,
-                      .Fed = Result->Fed};
-    DWORD Error = FeederNote(&Feed->Feeder, &Note);
-    if (Error != ERROR_SUCCESS && Result->Status == TOOL_OK)
-    {
-        Result->Status = TOOL_FAILED;
-        snprintf(Result->Message, sizeof(Result->Message), "cannot publish the end: %s",
-                 ToolErrorText(Error));
-    }
-}
-
-void
 FeedFinish(FEED *Feed, BOOL End, FEED_RESULT *Result)
 {
     memset(Result, 0, sizeof(*Result));
@@ -390,7 +365,7 @@ FeedFinish(FEED *Feed, BOOL End, FEED_RESULT *Result)
     }
     if (End)
     {
-        PublishEnd(Feed, Result);
+        TellEnd(Feed, Result);
     }
     if (!Result->Abandoned)
     {

@@ -28,7 +28,7 @@ typedef struct FEED_PLAN
 typedef struct FEED_RESULT
 {
     int Status;
-    COUNT Fed, Bytes;  // records published, and their payload
+    COUNT Fed, Bytes;  // records published, and their payload; a packet's header is not counted
     COUNT Dropped;     // packets that the system dropped before the capture library
     COUNT Cut;         // packets longer than the longest record
     BOOL Abandoned;        // the source is in a read that does not end: leave with ToolExitAtOnce

@@ -62,8 +62,8 @@ FeederFlush(RELAY_FEEDER *Feeder)
     DWORD Error = WriteAll(Feeder->Device, Feeder->Buffer, Feeder->Used);
     if (Error == ERROR_SUCCESS)
     {
-        atomic_fetch_add_explicit(&Feeder->Records, Feeder->Waiting, memory_order_relaxed);
         atomic_fetch_add_explicit(&Feeder->Bytes, Feeder->WaitingBytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(&Feeder->Records, Feeder->Waiting, memory_order_relaxed);
     }
     Feeder->Used = 0;
     Feeder->Waiting = 0;
@@ -98,7 +98,7 @@ FeederAdd(RELAY_FEEDER *Feeder, DWORD Topic, const void *Head, DWORD HeadLength,
     memset(At, 0, ROUND_UP(Header.Size) - Header.Size);
     Feeder->Used += ROUND_UP(Header.Size);
     Feeder->Waiting++;
-    Feeder->WaitingBytes += HeadLength + Length;
+    Feeder->WaitingBytes += Length;
     return Feeder->Used >= FLUSH_BYTES ? FeederFlush(Feeder) : ERROR_SUCCESS;
 }
 

@@ -16,7 +16,8 @@
 // A deadline that only a hang reaches. No case waits for it to pass.
 #define DEADLINE_MS 60000
 
-// ---- Checks: a failed one says what it saw and ends the process with status 1 ---------------------
+// ---- Checks: a failed one says what it saw and ends the process with status 1
+// ---------------------
 
 void Fail(const char *File, int Line, const char *Format, ...);
 #define FAIL(...) Fail(__FILE__, __LINE__, __VA_ARGS__)
@@ -24,19 +25,21 @@ void Fail(const char *File, int Line, const char *Format, ...);
 void CheckEqual(const char *File, int Line, const char *What, unsigned long long Seen,
                 unsigned long long Expected);
 // Evaluates each argument once.
-#define CHECK_EQUAL(Seen, Expected)                                                                \
-    CheckEqual(__FILE__, __LINE__, #Seen, (unsigned long long)(Seen), (unsigned long long)(Expected))
-#define CHECK(Condition)                                                                           \
+#define CHECK_EQUAL(Seen, Expected)                                   \
+    CheckEqual(__FILE__, __LINE__, #Seen, (unsigned long long)(Seen), \
+               (unsigned long long)(Expected))
+#define CHECK(Condition) \
     ((Condition) ? (void)0 : Fail(__FILE__, __LINE__, "not so: %s", #Condition))
 // A Win32 call that returns FALSE on failure.
-#define CHECK_CALL(Call)                                                                           \
-    ((Call) ? (void)0                                                                              \
-            : Fail(__FILE__, __LINE__, "%s: error %llu", #Call, (unsigned long long)GetLastError()))
+#define CHECK_CALL(Call) \
+    ((Call)              \
+         ? (void)0       \
+         : Fail(__FILE__, __LINE__, "%s: error %llu", #Call, (unsigned long long)GetLastError()))
 // A call that must fail with an error.
-#define CHECK_REFUSED(Call, Error)                                                                 \
-    (SetLastError(0xDEADu),                                                                        \
-     (Call) ? Fail(__FILE__, __LINE__, "%s: succeeded", #Call)                                     \
-            : CheckEqual(__FILE__, __LINE__, #Call, GetLastError(), (Error)))
+#define CHECK_REFUSED(Call, Error)                                                 \
+    (SetLastError(0xDEADu), (Call)                                                 \
+                                ? Fail(__FILE__, __LINE__, "%s: succeeded", #Call) \
+                                : CheckEqual(__FILE__, __LINE__, #Call, GetLastError(), (Error)))
 
 // ---- Signals ------------------------------------------------------------------------------------
 
@@ -53,15 +56,16 @@ typedef void CASE(const SIGNAL *Signal);
 // A configuration for the signal: all topics, every default.
 UPCALL_SUBSCRIBE_CONFIG ConfigOf(const SIGNAL *Signal);
 UPCALL_CONNECTION *Open(void);
-UPCALL_SUBSCRIPTION *Subscribe(UPCALL_CONNECTION *Connection, const UPCALL_SUBSCRIBE_CONFIG *Config);
+UPCALL_SUBSCRIPTION *Subscribe(UPCALL_CONNECTION *Connection,
+                               const UPCALL_SUBSCRIBE_CONFIG *Config);
 
 // ---- Feeding the relay --------------------------------------------------------------------------
 
 HANDLE OpenFeed(void);
 // Byte i of the payload of record Index.
 BYTE PatternByte(ULONGLONG Index, DWORD i);
-// Publishes Count records of Length bytes, with pattern Index, Index + 1 ..., in one write. They are
-// published when this returns.
+// Publishes Count records of Length bytes, with pattern Index, Index + 1 ..., in one write. They
+// are published when this returns.
 void Feed(HANDLE Feeder, DWORD Topic, ULONGLONG Index, DWORD Count, DWORD Length);
 
 // ---- Receiving ----------------------------------------------------------------------------------

@@ -86,7 +86,8 @@ FeedInBursts(LPVOID Context)
     return 0;
 }
 
-// The consumer sleeps and wakes while another thread feeds; the queue holds all, so none may be lost.
+// The consumer sleeps and wakes while another thread feeds; the queue holds all, so none may be
+// lost.
 void
 woken_for_every_record(const SIGNAL *Signal)
 {

@@ -12,7 +12,8 @@ typedef struct TALLY
     ULONGLONG Gaps;
 } TALLY;
 
-// Receives what there is. Every number is either a record's or in a gap; none is skipped or seen twice.
+// Receives what there is. Every number is either a record's or in a gap; none is skipped or seen
+// twice.
 static void
 ReceiveAll(UPCALL_SUBSCRIPTION *Subscription, TALLY *Tally, DWORD Length)
 {

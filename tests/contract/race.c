@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Contract cases: cancelling reads that are just being completed neither loses nor doubles a record.
+// Contract cases: cancelling reads that are being completed neither loses nor doubles a record.
 
 #include "cases.h"
 
@@ -99,10 +99,17 @@ cancel_races_completion(const SIGNAL *Signal)
             {
                 CancelIoEx(race.File, &race.Reads[slot]);
             }
-            else if (WaitForSingleObject(thread, 0) == WAIT_OBJECT_0)
+            else
             {
-                // Nobody feeds any more, and this one might be the one too many.
-                CancelIoEx(race.File, &race.Reads[slot]);
+                // Let this one complete, unless nobody feeds any more: it might be the one too
+                // many.
+                HANDLE either[2] = {race.Reads[slot].hEvent, thread};
+                DWORD which = WaitForMultipleObjects(2, either, FALSE, DEADLINE_MS);
+                CHECK(which == WAIT_OBJECT_0 || which == WAIT_OBJECT_0 + 1);
+                if (which == WAIT_OBJECT_0 + 1)
+                {
+                    CancelIoEx(race.File, &race.Reads[slot]);
+                }
             }
             Collect(&race, slot);
         }

@@ -155,11 +155,14 @@ QuietAfter(const SIGNAL *Signal, BOOL Close)
     }
     if (kept != NULL)
     {
-        // The reads that were cancelled have set the event of COMPLETION; take that away.
-        while (WaitForSingleObject(kept, 0) == WAIT_OBJECT_0)
+        // Set by the first record, which was found without a wait; COMPLETION's manual-reset event
+        // also by the reads that were cancelled. Take that away.
+        (void)WaitForSingleObject(kept, 0);
+        if (Signal->Signal == UPCALL_SIGNAL_COMPLETION)
         {
             CHECK_CALL(ResetEvent(kept));
         }
+        CHECK_EQUAL(WaitForSingleObject(kept, 0), WAIT_TIMEOUT);
     }
     Feed(feeder, 0, 1, 10, 8);
     if (kept != NULL)

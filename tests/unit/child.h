@@ -26,8 +26,8 @@
 
 typedef struct CHILD
 {
-    int Exit;    // exit status, or -1
-    int Signal;  // that killed it, or 0
+    int Exit;               // exit status, or -1
+    int Signal;             // that killed it, or 0
     char Text[256 * 1024];  // its standard error
 } CHILD;
 
@@ -123,14 +123,14 @@ AssertBugCheck(void (*Routine)(void), const char *Header, const char *Text)
 }
 
 // A condition of a child that does not hold ends it with its place; assertions only work in the parent.
-#define CHECK(Condition)                                                              \
-    do                                                                                \
-    {                                                                                 \
-        if (!(Condition))                                                             \
-        {                                                                             \
+#define CHECK(Condition)                                                               \
+    do                                                                                 \
+    {                                                                                  \
+        if (!(Condition))                                                              \
+        {                                                                              \
             (void)dprintf(2, "%s:%d: not true: %s\n", __FILE__, __LINE__, #Condition); \
-            _exit(1);                                                                 \
-        }                                                                             \
+            _exit(1);                                                                  \
+        }                                                                              \
     } while (0)
 
 static inline void

@@ -20,6 +20,7 @@ typedef struct EXTENSION
 static DRIVER_DISPATCH CreateClose, Cleanup, Control;
 static DRIVER_UNLOAD Unload;
 static KDEFERRED_ROUTINE TimerDpc;
+DRIVER_INITIALIZE DriverEntry;
 
 static VOID NTAPI
 TimerDpc(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)

@@ -13,6 +13,8 @@
 #include "io/iop.h"
 #include "nthost.h"
 
+#include <wdmsec.h>
+
 #include <cmocka.h>
 
 // Outputs start as these, so that a test sees what was not written.
@@ -28,8 +30,19 @@
 #define ROUNDS(n) (n)
 #endif
 
-#define assert_status(Expression, Expected) \
-    assert_int_equal((ULONG)(Expression), (ULONG)(Expected))
+// Says at once what differs: cmocka's own message comes after the teardown, whose leak report (a failed
+// case leaves things behind) ends the process.
+#define assert_status(Expression, Expected)                                                     \
+    do                                                                                          \
+    {                                                                                           \
+        ULONG Got_ = (ULONG)(Expression);                                                       \
+        if (Got_ != (ULONG)(Expected))                                                          \
+        {                                                                                       \
+            fprintf(stderr, "%s:%d: %s is 0x%08x, not %s\n", __FILE__, __LINE__, #Expression,   \
+                    (unsigned)Got_, #Expected);                                                 \
+            fail();                                                                             \
+        }                                                                                       \
+    } while (0)
 
 #define IOCTL_ECHO CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS)
 #define IOCTL_READ_ACCESS CTL_CODE(FILE_DEVICE_UNKNOWN, 0x801, METHOD_BUFFERED, FILE_READ_ACCESS)

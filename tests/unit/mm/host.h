@@ -24,8 +24,8 @@ StartHost(void)
     }
 }
 
-// The calling thread becomes an application's, outside the executive only in name: it may call the
-// services with its own pointers.
+// The calling thread becomes an application's, inside a system call for good: it may call the services
+// with its own pointers.
 static inline NTHOST_PROCESS *
 BecomeApplication(void)
 {
@@ -33,6 +33,7 @@ BecomeApplication(void)
 
     CHECK(NthostAttachProcess("test", "user", &Process, NULL, NULL) == 0);
     CHECK(KiCurrentThread->PreviousMode == UserMode);
+    KiCurrentThread->InSystemCall = TRUE;
     return Process;
 }
 

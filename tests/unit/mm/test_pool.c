@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define TAG 'tseT'
+#define TAG       'tseT'
 #define OTHER_TAG 'rhtO'
 
 static void
@@ -41,7 +41,7 @@ Peek(const char *Address, ptrdiff_t Offset)
 static void
 Hand(void)
 {
-    static const SIZE_T Sizes[] = {0,   1,    15,   16,   17,   64,   255,   256,   257,  1000,
+    static const SIZE_T Sizes[] = {0,    1,    15,   16,   17,   64,   255,  256,   257,   1000,
                                    2047, 2048, 4000, 4095, 4096, 4097, 8192, 65536, 100000};
 
     Start();
@@ -301,7 +301,8 @@ static void
 touching_the_page_behind_a_block_is_reported(void **State)
 {
     (void)State;
-    AssertBugCheck(BeyondPages, "0x000000CD PAGE_FAULT_BEYOND_END_OF_ALLOCATION", "AllocateForTest");
+    AssertBugCheck(BeyondPages, "0x000000CD PAGE_FAULT_BEYOND_END_OF_ALLOCATION",
+                   "AllocateForTest");
 }
 
 static void
@@ -424,8 +425,9 @@ static void
 a_wrong_tag_is_reported(void **State)
 {
     (void)State;
-    AssertBugCheck(WrongTag, "0x000000C2 BAD_POOL_CALLER (a,", "tag 'Test' was freed with the wrong "
-                                                               "tag 'Othr'");
+    AssertBugCheck(WrongTag, "0x000000C2 BAD_POOL_CALLER (a,",
+                   "tag 'Test' was freed with the wrong "
+                   "tag 'Othr'");
 }
 
 static void
@@ -508,7 +510,8 @@ static void
 an_overwritten_header_is_reported(void **State)
 {
     (void)State;
-    AssertBugCheck(SmashHeader, "0x00000019 BAD_POOL_HEADER", "which describe it, were overwritten");
+    AssertBugCheck(SmashHeader, "0x00000019 BAD_POOL_HEADER",
+                   "which describe it, were overwritten");
 }
 
 static void
@@ -522,7 +525,8 @@ static void
 full_reports_a_request_of_no_bytes(void **State)
 {
     (void)State;
-    AssertBugCheck(AllocateNothing, "0x000000C4 DRIVER_VERIFIER_DETECTED_VIOLATION (0,", "no bytes");
+    AssertBugCheck(AllocateNothing, "0x000000C4 DRIVER_VERIFIER_DETECTED_VIOLATION (0,",
+                   "no bytes");
 }
 
 static void
@@ -642,8 +646,8 @@ enumeration_sees_every_live_block(void **State)
 // ---- Many threads ----
 
 #define THREADS 6
-#define ROUNDS 4000
-#define POSTS 64
+#define ROUNDS  4000
+#define POSTS   64
 
 static PVOID Posts[POSTS];  // atomic: blocks change owners here
 
@@ -661,7 +665,8 @@ Churn(void *Context)
         CHECK(Block != NULL);
         memset(Block, (int)Seed, Size);
         // Release publishes the contents; acquire takes somebody else's block with its contents.
-        Other = __atomic_exchange_n(&Posts[(unsigned)rand_r(&Seed) % POSTS], Block, __ATOMIC_ACQ_REL);
+        Other =
+            __atomic_exchange_n(&Posts[(unsigned)rand_r(&Seed) % POSTS], Block, __ATOMIC_ACQ_REL);
         if (Other != NULL)
         {
             ExFreePoolWithTag(Other, TAG);

@@ -114,6 +114,7 @@ Living(POBJECT_TYPE Type)
 {
     ULONG Count;
 
+    PspFlushExits();
     ObpFlushDeferred();
     OsLockAcquire(&Type->Lock);
     Count = Type->ObjectCount;
@@ -121,11 +122,14 @@ Living(POBJECT_TYPE Type)
     return Count;
 }
 
+// The calling thread becomes the first thread of a new process, until NthostDetachProcess: the last
+// one first.
 static inline NTHOST_PROCESS *
 BecomeProcess(const char *As)
 {
     NTHOST_PROCESS *Process;
 
+    VfInstallFaultHandler();  // cmocka puts its own in place around each case
     assert_int_equal(NthostAttachProcess("test", As, &Process, NULL, NULL), 0);
     assert_int_equal(KiCurrentThread->PreviousMode, UserMode);
     return Process;

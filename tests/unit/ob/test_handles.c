@@ -208,14 +208,15 @@ static void
 duplicate_between_processes_and_death(void **State)
 {
     ULONG Before = Living(ObpEventType), Processes = Living(ObpProcessType);
-    NTHOST_PROCESS *Target = BecomeProcess("administrator"), *Source;
+    NTHOST_PROCESS *Source = BecomeProcess("administrator");
+    NTHOST_PROCESS *Target = BecomeProcess("administrator");
     PEPROCESS TargetProcess = PsGetCurrentProcess();
     CLIENT_ID Client = {PsGetCurrentProcessId(), NULL};
     OBJECT_ATTRIBUTES Attributes;
     HANDLE Event, Into = POISON, Handle = POISON;
 
     (void)State;
-    Source = BecomeProcess("administrator");
+    NthostSwitchProcess(Source);
     Event = CreateNameless(0);
     InitializeObjectAttributes(&Attributes, NULL, 0, NULL, NULL);
     assert_status(NtOpenProcess(&Into, PROCESS_DUP_HANDLE, &Attributes, &Client), STATUS_SUCCESS);
@@ -233,7 +234,6 @@ duplicate_between_processes_and_death(void **State)
     }
     // The target dies while its process object is still referenced: nothing can be put there.
     NthostDetachProcess(Target, 0);
-    NthostSwitchProcess(Source);
     assert_null(TargetProcess->Handles);
     Handle = POISON;
     assert_status(NtDuplicateObject((HANDLE)-1, Event, Into, &Handle, 0, 0, DUPLICATE_SAME_ACCESS),

@@ -267,6 +267,52 @@ longest_name(void **State)
 }
 
 
+static ULONG AllocationsLeft;
+
+static BOOLEAN
+FailOneAllocation(const char *Function)
+{
+    (void)Function;
+    return AllocationsLeft != 0 && --AllocationsLeft == 0;
+}
+
+static void
+every_allocation_fails_once(void **State)
+{
+    ULONG Before = Living(ObpEventType);
+    ULONG64 Bytes = MiPoolBytes();
+    ULONG Failures = 0;
+    HANDLE Handle;
+
+    (void)State;
+    for (ULONG Which = 1;; Which++)
+    {
+        NTSTATUS Status;
+
+        AllocationsLeft = Which;
+        VfFaultPlan = FailOneAllocation;
+        // The last link makes the walk allocate, too.
+        Status = CreateEventNamed(L"\\BaseNamedObjects\\Global\\Local\\Fragile", 0,
+                                  EVENT_ALL_ACCESS, &Handle);
+        VfFaultPlan = NULL;
+        if (NT_SUCCESS(Status))
+        {
+            assert_true(AllocationsLeft > 0);
+            NtClose(Handle);
+            break;
+        }
+        Failures++;
+        assert_status(Status, STATUS_INSUFFICIENT_RESOURCES);
+        assert_ptr_equal(Handle, POISON);
+        assert_int_equal(Living(ObpEventType), Before);
+        assert_int_equal(MiPoolBytes(), Bytes);
+        assert_status(OpenEventNamed(L"\\BaseNamedObjects\\Fragile", 0, SYNCHRONIZE, &Handle),
+                      STATUS_OBJECT_NAME_NOT_FOUND);
+    }
+    assert_in_range(Failures, 5, 100);
+    assert_int_equal(MiPoolBytes(), Bytes);
+}
+
 int
 main(int Count, char **Arguments)
 {
@@ -279,6 +325,7 @@ main(int Count, char **Arguments)
         OB_TEST(exclusive_to_one_process),
         OB_TEST(relative_names),
         OB_TEST(longest_name),
+        OB_TEST(every_allocation_fails_once),
     };
 
     if (Count > 1)

@@ -50,7 +50,6 @@ main(int Count, char **Arguments)
     {
         ObDereferenceObject(Object);
         ObDereferenceObject(Object);
-        ObReferenceObject(Object);
     }
     else if (strcmp(What, "kernel_handle_closed_twice") == 0)
     {

@@ -44,10 +44,15 @@ static NTSTATUS
 Capture(SAMPLE *Sample)
 {
     NTHOST_PROCESS *Process = BecomeProcess("user");
-    ULONG64 Bytes = MiPoolBytes();
     PVOID Descriptor = POISON;
-    NTSTATUS Status = SepCaptureDescriptor(Sample, UserMode, &Descriptor);
+    ULONG64 Bytes;
+    NTSTATUS Status;
 
+    // The rundown of the last case's process still frees.
+    PspFlushExits();
+    ObpFlushDeferred();
+    Bytes = MiPoolBytes();
+    Status = SepCaptureDescriptor(Sample, UserMode, &Descriptor);
     if (NT_SUCCESS(Status))
     {
         assert_true(

@@ -212,8 +212,11 @@ every_prefix_is_handled(void **State)
 static void
 too_many_entries(void **State)
 {
-    enum { Entries = 4000 };
-    static WCHAR Text[2 + 11 * Entries + 1];
+    enum
+    {
+        Entries = 3277
+    };
+    static WCHAR Text[2 + 12 * Entries + 1];
     static const WCHAR Entry[] = L"(A;;GA;;;SY";
     PVOID Descriptor;
     ULONG Size;
@@ -233,7 +236,7 @@ too_many_entries(void **State)
         }
         Text[At] = 0;
         // 8 bytes and 20 an entry: 3276 fit into 65532, one more does not.
-        assert_status(Parse(Text, &Descriptor, &Size),
+        assert_status(SepDescriptorFromSddl(Text, At, &Descriptor, &Size),
                       Count == 3276 ? STATUS_SUCCESS : STATUS_INVALID_ACL);
         if (Count == 3276)
         {
