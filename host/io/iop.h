@@ -71,6 +71,7 @@ typedef struct IOP_IRP
     PVOID SystemBuffer;          // freed with the IRP; NULL: none
     SIZE_T SystemBufferSize;
     USHORT Used;                 // bytes of the IRP that are in use, or poisoned since
+    USHORT SmallUsed;            // the same of the small system buffer behind it
     SIZE_T OutputLength;         // buffered output: room in Irp->UserBuffer
     NTSTATUS FinalStatus;        // Internal: of the completed IRP
     ULONG_PTR FinalInformation;

@@ -81,30 +81,41 @@ IopStopIrps(void)
     }
 }
 
+static inline BOOLEAN
+IsPoison(const UCHAR *Bytes, SIZE_T Size)
+{
+    return Size == 0 || (Bytes[0] == IOP_IRP_POISON && memcmp(Bytes, Bytes + 1, Size - 1) == 0);
+}
+
+static _Noreturn void
+WrittenAfterFree(IOP_IRP *Iop, const UCHAR *Bytes, const char *What)
+{
+    VF_STACK Stacks[] = {{"Issued by", Iop->AllocationStack, 8},
+                         {"Completed by", Iop->CompletionStack, 8}};
+    SIZE_T Offset = 0;
+
+    while (Bytes[Offset] == IOP_IRP_POISON)
+    {
+        Offset++;
+    }
+    VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Bytes, Offset,
+                     (ULONG_PTR)Iop->OwnerDriver, Stacks, 2,
+                     "%s was written to at offset 0x%zx after it had been completed and freed; %s had "
+                     "it last.",
+                     What, (size_t)Offset, IopDriverName(Iop->OwnerDriver));
+}
+
 // A resting IRP must hold nothing but the pattern: whoever wrote to it used it after its completion.
 static void
 CheckPoison(IOP_IRP *Iop)
 {
-    const UCHAR *Bytes = (const UCHAR *)IopToIrp(Iop);
-    SIZE_T Size = Iop->Used;
-
-    if (Bytes[0] == IOP_IRP_POISON && memcmp(Bytes, Bytes + 1, Size - 1) == 0)
+    if (!IsPoison((const UCHAR *)IopToIrp(Iop), Iop->Used))
     {
-        return;
+        WrittenAfterFree(Iop, (const UCHAR *)IopToIrp(Iop), "an IRP");
     }
-    for (SIZE_T Offset = 0; Offset < Size; Offset++)
+    if (!IsPoison(SmallBuffer(Iop), Iop->SmallUsed))
     {
-        if (Bytes[Offset] != IOP_IRP_POISON)
-        {
-            VF_STACK Stacks[] = {{"Allocated by", Iop->AllocationStack, 8},
-                                 {"Completed by", Iop->CompletionStack, 8}};
-
-            VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Bytes, Offset,
-                             (ULONG_PTR)Iop->OwnerDriver, Stacks, 2,
-                             "an IRP was written to at offset 0x%zx after it had been completed and "
-                             "freed; %s had it last.",
-                             (size_t)Offset, IopDriverName(Iop->OwnerDriver));
-        }
+        WrittenAfterFree(Iop, SmallBuffer(Iop), "the system buffer of an IRP");
     }
 }
 
@@ -224,6 +235,7 @@ IopAllocateIrp(CCHAR StackSize, IOP_KIND Kind)
     Iop->CancelEpoch = 0;
     Iop->Track = 0;
     Iop->Used = (USHORT)IrpBytes((UCHAR)StackSize);
+    Iop->SmallUsed = 0;
     Iop->CompletionStack[0] = NULL;
     Iop->AllocationStack[0] = NULL;
     // System calls record their stack when they have to wait for the driver (IopRecordIssuer).
@@ -360,6 +372,7 @@ IopFreeSystemBuffer(IOP_IRP *Iop)
     {
         CheckRedzone(Iop);
         memset(Iop->SystemBuffer, IOP_IRP_POISON, Iop->SystemBufferSize);
+        Iop->SmallUsed = (USHORT)Iop->SystemBufferSize;
     }
     Iop->SystemBuffer = NULL;
     IopToIrp(Iop)->AssociatedIrp.SystemBuffer = NULL;

@@ -12,6 +12,14 @@
 #define OSP_ADDRESS_SANITIZER 1
 #endif
 #endif
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define OSP_THREAD_SANITIZER 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__)
+#define OSP_THREAD_SANITIZER 1
+#endif
 #if defined(__SANITIZE_ADDRESS__)
 #define OSP_ADDRESS_SANITIZER 1
 #endif

@@ -31,7 +31,8 @@ OnTerminate(int Signal)
 void
 OsToolOnTerminate(void (*Routine)(void))
 {
-    struct sigaction Action = {.sa_handler = OnTerminate, .sa_flags = SA_RESTART};
+    // Not SA_RESTART: a wait that restarts would keep the thread sanitizer from running the handler.
+    struct sigaction Action = {.sa_handler = OnTerminate};
 
     OsTerminateRoutine = Routine;
     sigemptyset(&Action.sa_mask);

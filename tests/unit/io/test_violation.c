@@ -227,6 +227,21 @@ RUN(LeavesRaised, LeavesRaised)
         (void)State;                            \
         AssertBugCheck(Routine, Header, Text);  \
     }
+// AddressSanitizer, where it is, speaks first.
+#define BUFFER_CASE(Name, Routine, Header, Text)                          \
+    static void Name(void **State)                                        \
+    {                                                                     \
+        static CHILD Child;                                               \
+        (void)State;                                                      \
+        RunChild(Routine, &Child);                                        \
+        assert_int_not_equal(Child.Exit, 0);                              \
+        if (strstr(Child.Text, "AddressSanitizer: use-after-poison") == NULL) \
+        {                                                                 \
+            AssertText(&Child, Header);                                   \
+            AssertText(&Child, Text);                                     \
+            assert_int_equal(Child.Exit, 3);                              \
+        }                                                                 \
+    }
 #define IOMANAGER "DRIVER_VERIFIER_IOMANAGER_VIOLATION"
 
 static void
@@ -268,6 +283,47 @@ RunTouched(void)
 }
 CASE(written_after_completion, RunTouched, IOMANAGER,
      "was written to at offset 0x38 after it had been completed and freed; iotest had it last")
+
+static PVOID KeptBuffer;
+
+static BOOLEAN
+KeepBuffer(PDEVICE_OBJECT Device, PIRP Irp, NTSTATUS *Status)
+{
+    if (IsControl(Irp))
+    {
+        KeptBuffer = Irp->AssociatedIrp.SystemBuffer;
+    }
+    return Keep(Device, Irp, Status);
+}
+
+static void
+RunBufferTouched(void)
+{
+    Start();
+    TestHook = KeepBuffer;
+    (void)SendOne();
+    TestHook = NULL;
+    ((PUCHAR)KeptBuffer)[3] = 1;
+    for (ULONG Index = 0; Index < 200; Index++)
+    {
+        (void)SendOne();
+    }
+}
+BUFFER_CASE(buffer_written_after_completion, RunBufferTouched, IOMANAGER,
+            "the system buffer of an IRP was written to at offset 0x3")
+
+static BOOLEAN
+Overrun(PDEVICE_OBJECT Device, PIRP Irp, NTSTATUS *Status)
+{
+    if (IsControl(Irp))
+    {
+        ((PUCHAR)Irp->AssociatedIrp.SystemBuffer)[8] = 1;
+    }
+    return Keep(Device, Irp, Status);
+}
+RUN(Overrun, Overrun)
+BUFFER_CASE(buffer_overrun, RunOverrun, "DRIVER_CORRUPTED_EXPOOL",
+            "iotest wrote beyond the end of a system buffer of 8 bytes (byte 8)")
 
 static void
 RunCompletedLate(void)
@@ -421,6 +477,8 @@ main(int Count, char **Arguments)
         IO_REPORT(completed_under_lock),
         IO_REPORT(dispatch_leaves_irql),
         IO_REPORT(written_after_completion),
+        IO_REPORT(buffer_written_after_completion),
+        IO_REPORT(buffer_overrun),
         IO_REPORT(completed_after_free),
         IO_REPORT(cancel_routine_keeps_lock),
         IO_REPORT(freed_twice),
