@@ -49,10 +49,10 @@ typedef enum GOAL_OF
 typedef struct MEASURE
 {
     const char *Name;
-    const char *Unit;   // of value and peer_value
-    double UnitNs;      // nanoseconds in a unit
-    const char *Peer;   // NULL: none
-    double Goal;        // at most; of the ratio, or of the value in Unit
+    const char *Unit;  // of value and peer_value
+    double UnitNs;     // nanoseconds in a unit
+    const char *Peer;  // NULL: none
+    double Goal;       // at most; of the ratio, or of the value in Unit
     GOAL_OF GoalOf;
     const char *Program;  // driver and application of this name
     const char *Command;  // first word of what the application is told each round

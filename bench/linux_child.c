@@ -74,9 +74,15 @@ ChildStart(const BENCH *Bench, const MEASURE *Measure)
     snprintf(Host, sizeof(Host), "%s/nthost", Bench->Folder);
     snprintf(Driver, sizeof(Driver), "%s/../bench/bin/%s.sys", Bench->Folder, Measure->Program);
     snprintf(Program, sizeof(Program), "%s/../bench/bin/%s", Bench->Folder, Measure->Program);
-    const char *Arguments[] = {Host,     "run",   "--verifier", Bench->Verifier,
-                               "--driver", Driver, Measure->Local ? "--local" : "--",
-                               Measure->Local ? "--" : Program, Measure->Local ? Program : NULL,
+    const char *Arguments[] = {Host,
+                               "run",
+                               "--verifier",
+                               Bench->Verifier,
+                               "--driver",
+                               Driver,
+                               Measure->Local ? "--local" : "--",
+                               Measure->Local ? "--" : Program,
+                               Measure->Local ? Program : NULL,
                                NULL};
     int In[2], Out[2];
     CHILD *Child = calloc(1, sizeof(*Child));

@@ -12,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PING_TURNS 6000u
+#define PING_TURNS   6000u
 #define FUTEX_GAP_NS 1000000
-#define MAX_WAKES 4096u
+#define MAX_WAKES    4096u
 
 typedef struct SHARED
 {

@@ -83,9 +83,9 @@ TicksOf(int Pid)
         const char *Behind = strrchr(Line, ')');
         unsigned long User, System;
         long ChildUser, ChildSystem;
-        if (Behind != NULL && sscanf(Behind + 1,
-                                     " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld",
-                                     &User, &System, &ChildUser, &ChildSystem) == 4)
+        if (Behind != NULL &&
+            sscanf(Behind + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %ld %ld",
+                   &User, &System, &ChildUser, &ChildSystem) == 4)
         {
             Ticks = (double)User + (double)System + (double)ChildUser + (double)ChildSystem;
         }

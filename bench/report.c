@@ -96,7 +96,8 @@ Judge(const BENCH *Bench, unsigned Index)
             Result = Far.Rounds > Result.Rounds ? Far : Result;
             Result.Verdict = Unknown;
         }
-        Result.Reason = "too few rounds were undisturbed: run it on a machine with nothing else to do";
+        Result.Reason =
+            "too few rounds were undisturbed: run it on a machine with nothing else to do";
         return Result;
     }
     double Judged = Measure->GoalOf == GoalOfRatio ? Result.Ratio : Result.Value;
@@ -128,13 +129,14 @@ ReportTable(const BENCH *Bench, FILE *File)
     {
         Counting += Bench->Rounds[At].Disturbed == NULL;
     }
-    fprintf(File, "\n%-58s %10s %17s %10s %7s %17s %-8s %s\n", "what", "median", "quartiles", "peer",
-            "ratio", "quartiles", "goal", "");
+    fprintf(File, "\n%-58s %10s %17s %10s %7s %17s %-8s %s\n", "what", "median", "quartiles",
+            "peer", "ratio", "quartiles", "goal", "");
     for (unsigned Index = 0; Index < MEASURE_COUNT; Index++)
     {
         const MEASURE *Measure = &Measures[Index];
         RESULT Result = Judge(Bench, Index);
-        char Value[32] = "-", Spread[40] = "", Peer[32] = "-", Ratio[32] = "-", RatioSpread[40] = "";
+        char Value[32] = "-", Spread[40] = "", Peer[32] = "-", Ratio[32] = "-",
+             RatioSpread[40] = "";
         char Goal[32];
         if (Result.Measured)
         {
@@ -212,7 +214,9 @@ ReportJson(const BENCH *Bench, FILE *File)
         PrintNumber(File, "goal", true, Measure->Goal);
         PrintText(File, "goal_of", Measure->GoalOf == GoalOfRatio ? "ratio" : "value");
         fprintf(File, "\"met\": %s, ",
-                Result.Verdict == Unknown ? "null" : Result.Verdict == Met ? "true" : "false");
+                Result.Verdict == Unknown ? "null"
+                : Result.Verdict == Met   ? "true"
+                                          : "false");
         PrintText(File, "reason", Result.Verdict == Unknown ? Result.Reason : NULL);
         PrintNumber(File, "low", Result.Measured, Result.Low);
         PrintNumber(File, "high", Result.Measured, Result.High);

@@ -97,7 +97,8 @@ RunRound(BENCH *Bench, ROUND *Round, CHILD **Children)
         return false;
     }
     LoadNow(&After);
-    Round->Class = (Round->ProbeBeforeNs + Round->ProbeAfterNs) / 2 < NEAR_LIMIT_NS ? ClassNear : ClassFar;
+    Round->Class =
+        (Round->ProbeBeforeNs + Round->ProbeAfterNs) / 2 < NEAR_LIMIT_NS ? ClassNear : ClassFar;
     Round->Disturbed =
         JudgeRound(Round, DelayBefore + DelayAfter, &Before, &After, Bench->Processors);
     return true;
@@ -152,8 +153,7 @@ RunRounds(BENCH *Bench, size_t Wanted, double LimitSeconds)
 
     // The first round warms caches and pools up and is not kept.
     bool Warm = false;
-    while (Interrupted == 0 && Counting < Wanted &&
-           NowNs() - Bench->StartedNs < LimitSeconds * 1e9)
+    while (Interrupted == 0 && Counting < Wanted && NowNs() - Bench->StartedNs < LimitSeconds * 1e9)
     {
         ROUND *Round = NextRound(Bench);
         if (!RunRound(Bench, Round, Children))

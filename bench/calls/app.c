@@ -42,7 +42,8 @@ MeasureCalls(HANDLE Device, double *Samples, unsigned Count)
         LONGLONG Start = Ticks();
         for (unsigned Call = 0; Call < CALLS_A_SAMPLE; Call++)
         {
-            if (!DeviceIoControl(Device, BENCH_ECHO, In, sizeof(In), Out, sizeof(Out), &Bytes, NULL))
+            if (!DeviceIoControl(Device, BENCH_ECHO, In, sizeof(In), Out, sizeof(Out), &Bytes,
+                                 NULL))
             {
                 return Fail("a call");
             }

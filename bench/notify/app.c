@@ -78,8 +78,8 @@ Publish(HANDLE Device, ULONGLONG Count, double *NsEach)
 {
     ULONGLONG Ticks = Count;
     DWORD Bytes;
-    if (!DeviceIoControl(Device, BENCH_PUBLISH, &Ticks, sizeof(Ticks), &Ticks, sizeof(Ticks), &Bytes,
-                         NULL))
+    if (!DeviceIoControl(Device, BENCH_PUBLISH, &Ticks, sizeof(Ticks), &Ticks, sizeof(Ticks),
+                         &Bytes, NULL))
     {
         return GetLastError();
     }
@@ -127,7 +127,8 @@ Measure(HANDLE Device, double *Samples, unsigned Count)
     }
     if (After.Lost != 0 || After.Doorbells != Before.Doorbells)
     {
-        fprintf(stderr, "bench_notify: %llu records lost, %llu doorbells: not what is to be measured\n",
+        fprintf(stderr,
+                "bench_notify: %llu records lost, %llu doorbells: not what is to be measured\n",
                 (unsigned long long)After.Lost,
                 (unsigned long long)(After.Doorbells - Before.Doorbells));
         return 1;

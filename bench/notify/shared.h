@@ -7,7 +7,7 @@
 
 // In: how many records as a UINT64. Publishes that many of BENCH_NOTIFY_BYTES at DISPATCH_LEVEL, one
 // UpcallNotify each. Out: how long that took, in performance counter units, a UINT64.
-#define BENCH_PUBLISH CTL_CODE(FILE_DEVICE_UNKNOWN, 0x900, METHOD_BUFFERED, FILE_READ_ACCESS)
+#define BENCH_PUBLISH     CTL_CODE(FILE_DEVICE_UNKNOWN, 0x900, METHOD_BUFFERED, FILE_READ_ACCESS)
 #define BENCH_MAX_PUBLISH 4096u
 
 #endif

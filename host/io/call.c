@@ -11,20 +11,25 @@ CheckReturn(PDRIVER_OBJECT Driver, KIRQL Irql, ULONG Locks, UCHAR Major)
 {
     KIRQL Now = KeGetCurrentIrql();
     ULONG Held = KiCurrentThread->SpinLocksHeld;
+    // It has returned, so it is on no stack. Looked up one byte before, as return addresses are.
+    PVOID Routine = (PUCHAR)(PVOID)Driver->MajorFunction[Major] + 1;
+    VF_STACK Stack = {"Dispatch routine", &Routine, 1};
 
     if (Now != Irql)
     {
-        VfBugCheck(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 5, (ULONG_PTR)Driver, Irql, Now,
-                   "the dispatch routine of %s for major function 0x%02x was called at IRQL %u and "
-                   "returned at IRQL %u.",
-                   IopDriverName(Driver), Major, Irql, Now);
+        VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 5, (ULONG_PTR)Driver, Irql, Now,
+                         &Stack, 1,
+                         "the dispatch routine of %s for major function 0x%02x was called at IRQL %u "
+                         "and returned at IRQL %u.",
+                         IopDriverName(Driver), Major, Irql, Now);
     }
     if (Held != Locks)
     {
-        VfBugCheck(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 5, (ULONG_PTR)Driver, Locks, Held,
-                   "the dispatch routine of %s for major function 0x%02x was called with %u spin "
-                   "locks held and returned with %u.",
-                   IopDriverName(Driver), Major, (unsigned)Locks, (unsigned)Held);
+        VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 5, (ULONG_PTR)Driver, Locks, Held,
+                         &Stack, 1,
+                         "the dispatch routine of %s for major function 0x%02x was called with %u spin "
+                         "locks held and returned with %u.",
+                         IopDriverName(Driver), Major, (unsigned)Locks, (unsigned)Held);
     }
 }
 
@@ -186,7 +191,8 @@ CheckCompletion(PIRP Irp, IOP_IRP *Iop)
                    (ULONG_PTR)Irp, 0, "an IRP was completed with the status 0x%08x.",
                    (unsigned)Status);
     }
-    if (Irp->CancelRoutine != NULL)
+    // Atomic: a canceller may exchange it with NULL at this moment.
+    if (__atomic_load_n(&Irp->CancelRoutine, __ATOMIC_RELAXED) != NULL)
     {
         VfBugCheck(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 7, (ULONG_PTR)Irp->CancelRoutine,
                    (ULONG_PTR)Irp, 0,

@@ -91,7 +91,6 @@ IoCsqInsertIrpEx(PIO_CSQ Csq, PIRP Irp, PIO_CSQ_IRP_CONTEXT Context, PVOID Inser
     {
         Irp->Tail.Overlay.DriverContext[3] = Csq;
     }
-    Csq->ReservePointer = NULL;
 
     Csq->CsqAcquireLock(Csq, &Irql);
     if (Csq->Type == IO_TYPE_CSQ_EX)
@@ -139,7 +138,6 @@ IoCsqRemoveNextIrp(PIO_CSQ Csq, PVOID PeekContext)
     PIRP Irp;
     KIRQL Irql;
 
-    Csq->ReservePointer = NULL;
     Csq->CsqAcquireLock(Csq, &Irql);
     Irp = Csq->CsqPeekNextIrp(Csq, NULL, PeekContext);
     while (Irp != NULL && IoSetCancelRoutine(Irp, NULL) == NULL)
@@ -160,7 +158,6 @@ IoCsqRemoveIrp(PIO_CSQ Csq, PIO_CSQ_IRP_CONTEXT Context)
     PIRP Irp;
     KIRQL Irql;
 
-    Csq->ReservePointer = NULL;
     Csq->CsqAcquireLock(Csq, &Irql);
     Irp = Context->Irp;
     if (Irp != NULL && IoSetCancelRoutine(Irp, NULL) == NULL)

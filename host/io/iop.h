@@ -184,7 +184,7 @@ NTSTATUS IopWaitList(OS_LOCK *Lock, PLIST_ENTRY Head, const IOP_MATCH *Match, KP
 // IopRundownPatienceMs the rest is cut loose, as NT does after five minutes: a driver that completes
 // such an IRP later only frees it; one that never does is reported at its unload.
 void IopCancelThreadIrps(PETHREAD Thread);
-extern ULONG IopRundownPatienceMs;
+extern ULONG IopRundownPatienceMs;  // atomic, relaxed
 // The same for IRPs in a file's list (ports) that Process issued.
 void IopCancelFileIrps(PFILE_OBJECT File, PEPROCESS Process, BOOLEAN Wait);
 void IopCancelHeld(IOP_IRP *Iop);  // IoCancelIrp for one that the caller holds a reference to

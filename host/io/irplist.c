@@ -261,7 +261,8 @@ CutLoose(OS_LOCK *Lock, PLIST_ENTRY Head, const IOP_MATCH *Match)
 static void
 CancelAndWait(OS_LOCK *Lock, PLIST_ENTRY Head, const IOP_MATCH *Match)
 {
-    LARGE_INTEGER Patience = {.QuadPart = -(LONGLONG)IopRundownPatienceMs * 10000};
+    LARGE_INTEGER Patience = {
+        .QuadPart = -(LONGLONG)__atomic_load_n(&IopRundownPatienceMs, __ATOMIC_RELAXED) * 10000};
 
     (void)IopCancelList(Lock, Head, Match);
     if (IopWaitList(Lock, Head, Match, KernelMode, &Patience) == STATUS_TIMEOUT)

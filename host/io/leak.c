@@ -20,10 +20,11 @@ static void
 ReportIrp(void *Context, const IOP_IRP_VIEW *View)
 {
     PDRIVER_OBJECT Driver = Context;
-    PVOID Stack[8];
+    PVOID Frames[9];
+    PVOID *Stack = &Frames[1];
     char Major[48];
 
-    memcpy(Stack, View->AllocationStack, sizeof(Stack));
+    memcpy(Stack, View->AllocationStack, 8 * sizeof(PVOID));
     if (View->Major <= IRP_MJ_MAXIMUM_FUNCTION && MajorNames[View->Major] != NULL)
     {
         snprintf(Major, sizeof(Major), "%s", MajorNames[View->Major]);
@@ -35,7 +36,11 @@ ReportIrp(void *Context, const IOP_IRP_VIEW *View)
     if (View->OwnerDriver == Driver &&
         (View->State == IopIrpActive || View->State == IopIrpCompleting))
     {
-        VfLeak(Stack, 8, "an IRP (%s) that %s never completed", Major, IopDriverName(Driver));
+        // Who took it: the dispatch routine, looked up one byte before, as return addresses are.
+        Frames[0] = View->Major <= IRP_MJ_MAXIMUM_FUNCTION
+                        ? (PUCHAR)(PVOID)Driver->MajorFunction[View->Major] + 1
+                        : NULL;
+        VfLeak(Frames, 9, "an IRP (%s) that %s never completed", Major, IopDriverName(Driver));
     }
     else if (View->Kind == IopKindDriver && MiDriverOfStack(Stack, 8) == Driver)
     {

@@ -80,6 +80,9 @@ MipData(const MI_POOL_BLOCK *Block)
 #define MipUnpoison(Address, Size) ((void)(Address), (void)(Size))
 #endif
 
+// Completes the address sanitizer's reports; nothing without it (pool_asan.c).
+void MipHookSanitizer(void);
+
 // ---- Slots (pool_slab.c) ----
 ULONG MipClassOf(SIZE_T Size);
 // A slot of the shard, its lock held: a freed one that rested long enough, else a new one. NULL: no

@@ -271,6 +271,7 @@ MmStart(void)
             InitializeListHead(&Shard->Classes[Class].Freed);
         }
     }
+    MipHookSanitizer();
     return STATUS_SUCCESS;
 }
 

@@ -30,7 +30,7 @@ static LIST_ENTRY MipSystemViews = {&MipSystemViews, &MipSystemViews};
 static NTSTATUS
 MapPages(MIP_VIEW *View, SIZE_T Offset, BOOLEAN Writable)
 {
-#if defined(__SANITIZE_THREAD__)
+#if NTHOST_TSAN
     // The thread sanitizer knows addresses, not pages: with two addresses for one page it misses real
     // races and, where memory is mapped again, invents others. So all views are one. (A write through
     // a read-only view goes unnoticed here.)

@@ -142,8 +142,7 @@ ObpServiceInsert(PVOID Object, PHANDLE Handle, OBP_CAPTURED *Captured, ACCESS_MA
 {
     KPROCESSOR_MODE Mode = KiCurrentThread->PreviousMode;
     HANDLE Inserted;
-    NTSTATUS Status =
-        ObpInsertObject(Object, &Captured->Attributes, Access, Mode, &Inserted, NULL);
+    NTSTATUS Status = ObpInsertObject(Object, &Captured->Attributes, Access, Mode, &Inserted, NULL);
 
     if (NT_SUCCESS(Status))
     {

@@ -27,8 +27,8 @@ static NTSTATUS
 ObpReferenceProcess(HANDLE Handle, KPROCESSOR_MODE Mode, PEPROCESS *Process)
 {
     PVOID Object = NULL;
-    NTSTATUS Status = ObReferenceObjectByHandle(Handle, PROCESS_DUP_HANDLE, ObpProcessType, Mode,
-                                                &Object, NULL);
+    NTSTATUS Status =
+        ObReferenceObjectByHandle(Handle, PROCESS_DUP_HANDLE, ObpProcessType, Mode, &Object, NULL);
 
     *Process = Object;
     return Status;
@@ -70,7 +70,8 @@ ObpDuplicate(PEPROCESS Source, HANDLE SourceHandle, PEPROCESS Target, ACCESS_MAS
         return Status;
     }
     Header = OBP_HEADER(Object);
-    Granted = Options & DUPLICATE_SAME_ACCESS ? Had : ObpGrantUnchecked(Header->Type, DesiredAccess);
+    Granted =
+        Options & DUPLICATE_SAME_ACCESS ? Had : ObpGrantUnchecked(Header->Type, DesiredAccess);
     Attributes = Options & DUPLICATE_SAME_ATTRIBUTES ? Attributes : HandleAttributes;
     OsLockAcquire(&ObpNamespaceLock);
     if (Mode == UserMode && (Granted & ~Had) != 0)

@@ -15,29 +15,29 @@
 // turns NULL before a table is freed.
 #include "ob/obi.h"
 
-#define OBP_SEGMENTS 16
+#define OBP_SEGMENTS      16
 #define OBP_FIRST_SEGMENT 64u
-#define OBP_HANDLE_STACK 6
+#define OBP_HANDLE_STACK  6
 
-#define OBP_ENTRY_LOCKED 1ull
+#define OBP_ENTRY_LOCKED  1ull
 #define OBP_ENTRY_INHERIT 2ull
-#define OBP_ENTRY_BITS 15ull
+#define OBP_ENTRY_BITS    15ull
 
 typedef struct OBP_ENTRY
 {
-    uint64_t Value;       // atomic; 0: free
-    ACCESS_MASK Granted;  // written while free
-    ULONG NextFree;       // guarded by ObpNamespaceLock
+    uint64_t Value;                 // atomic; 0: free
+    ACCESS_MASK Granted;            // written while free
+    ULONG NextFree;                 // guarded by ObpNamespaceLock
     PVOID Stack[OBP_HANDLE_STACK];  // who made it; guarded by ObpNamespaceLock
 } OBP_ENTRY;
 _Static_assert(sizeof(OBP_ENTRY) == 64, "one handle, one cache line");
 
 struct OBP_HANDLE_TABLE
 {
-    PEPROCESS Process;                   // owns the table; immutable
-    OBP_ENTRY *Segments[OBP_SEGMENTS];   // atomic; set once, under ObpNamespaceLock
-    ULONG Capacity;                      // the rest: guarded by ObpNamespaceLock
-    ULONG FreeHead;                      // index, 0: none
+    PEPROCESS Process;                  // owns the table; immutable
+    OBP_ENTRY *Segments[OBP_SEGMENTS];  // atomic; set once, under ObpNamespaceLock
+    ULONG Capacity;                     // the rest: guarded by ObpNamespaceLock
+    ULONG FreeHead;                     // index, 0: none
     ULONG Count;
     BOOLEAN Closing;
 };
@@ -402,7 +402,8 @@ ObpReferenceInProcess(PEPROCESS Process, HANDLE Handle, KPROCESSOR_MODE Mode, PV
     if (Kernel || Process == Thread->Process)
     {
         Table = Kernel ? PsInitialSystemProcess->Handles : Process->Handles;
-        return Table == NULL ? Status : ObpReferenceEntry(Table, Index, Object, Granted, Attributes);
+        return Table == NULL ? Status
+                             : ObpReferenceEntry(Table, Index, Object, Granted, Attributes);
     }
     OsLockAcquire(&ObpNamespaceLock);
     Table = Process->Handles;
@@ -443,10 +444,11 @@ ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE
         if (VfLevel == VfFull && AccessMode == KernelMode && Process != PsInitialSystemProcess &&
             !ObIsKernelHandle(Handle))
         {
-            VfBugCheck(DRIVER_VERIFIER_DETECTED_VIOLATION, 0xF6, (ULONG_PTR)Handle,
-                       (ULONG_PTR)Process, (ULONG_PTR)__builtin_return_address(0),
-                       "A handle of an application was used with KernelMode: its rights and owner "
-                       "are not checked. Use UserMode, or make a kernel handle (OBJ_KERNEL_HANDLE).");
+            VfBugCheck(
+                DRIVER_VERIFIER_DETECTED_VIOLATION, 0xF6, (ULONG_PTR)Handle, (ULONG_PTR)Process,
+                (ULONG_PTR)__builtin_return_address(0),
+                "A handle of an application was used with KernelMode: its rights and owner "
+                "are not checked. Use UserMode, or make a kernel handle (OBJ_KERNEL_HANDLE).");
         }
         Status = ObpReferenceInProcess(Process, Handle, AccessMode, &Found, &Granted, &Attributes);
         if (!NT_SUCCESS(Status))

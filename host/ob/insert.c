@@ -14,7 +14,8 @@ ObpGrantUnchecked(POBJECT_TYPE Type, ACCESS_MASK Desired)
 }
 
 NTSTATUS
-ObpCheckAccessLocked(OBJECT_HEADER *Header, ACCESS_MASK Desired, BOOLEAN Check, ACCESS_MASK *Granted)
+ObpCheckAccessLocked(OBJECT_HEADER *Header, ACCESS_MASK Desired, BOOLEAN Check,
+                     ACCESS_MASK *Granted)
 {
     NTSTATUS Status;
 

@@ -115,7 +115,8 @@ ObpAdvance(UNICODE_STRING *Name, ULONG Bytes)
 
 // Replaces what was walked so far by the link's target.
 static NTSTATUS
-ObpSubstitute(const OBP_LINK *Link, const UNICODE_STRING *Rest, OBP_WALK *Walk, UNICODE_STRING *Name)
+ObpSubstitute(const OBP_LINK *Link, const UNICODE_STRING *Rest, OBP_WALK *Walk,
+              UNICODE_STRING *Name)
 {
     ULONG Bytes = (ULONG)Link->Target.Length + Rest->Length;
     WCHAR *Buffer;
@@ -218,8 +219,8 @@ ObpWalkLocked(const UNICODE_STRING *Path, OBP_DIRECTORY *Root, OBP_WALK *Walk)
             return STATUS_OBJECT_NAME_NOT_FOUND;
         }
         if (Header->Type == ObpSymbolicLinkType &&
-            (Rest.Length != 0 || (Walk->Type != ObpSymbolicLinkType &&
-                                  (Walk->Attributes & OBJ_OPENLINK) == 0)))
+            (Rest.Length != 0 ||
+             (Walk->Type != ObpSymbolicLinkType && (Walk->Attributes & OBJ_OPENLINK) == 0)))
         {
             NTSTATUS Status;
 
@@ -319,7 +320,8 @@ ObpLookup(PUNICODE_STRING Path, HANDLE Root, ULONG AttributeFlags, POBJECT_TYPE 
             }
         }
     }
-    if (NT_SUCCESS(Status) && Walk.Remaining.Length == 0 && Type != NULL && Walk.Found->Type != Type)
+    if (NT_SUCCESS(Status) && Walk.Remaining.Length == 0 && Type != NULL &&
+        Walk.Found->Type != Type)
     {
         Status = STATUS_OBJECT_TYPE_MISMATCH;
     }

@@ -48,8 +48,8 @@ extern OBP_DIRECTORY *ObpRootDirectory;
 
 typedef struct OBP_WALK
 {
-    POBJECT_TYPE Type;  // in: ObpSymbolicLinkType stops at a last component that is a link
-    ULONG Attributes;   // in
+    POBJECT_TYPE Type;         // in: ObpSymbolicLinkType stops at a last component that is a link
+    ULONG Attributes;          // in
     OBJECT_HEADER *Found;      // out: referenced
     OBP_DIRECTORY *Parent;     // out with STATUS_OBJECT_NAME_NOT_FOUND: where Last belongs
     UNICODE_STRING Last;       // out: in the path or in Buffer
@@ -74,8 +74,8 @@ NTSTATUS ObpReferenceRoot(HANDLE Root, KPROCESSOR_MODE Mode, OBP_DIRECTORY **Dir
 NTSTATUS ObpCreateHandleLocked(PEPROCESS Process, OBJECT_HEADER *Header, ACCESS_MASK Granted,
                                ULONG AttributeFlags, KPROCESSOR_MODE Mode, PHANDLE Handle);
 // A handle of any process, with its rights and attributes. Pseudo handles are not resolved.
-NTSTATUS ObpReferenceInProcess(PEPROCESS Process, HANDLE Handle, KPROCESSOR_MODE Mode, PVOID *Object,
-                               ACCESS_MASK *Granted, ULONG *Attributes);
+NTSTATUS ObpReferenceInProcess(PEPROCESS Process, HANDLE Handle, KPROCESSOR_MODE Mode,
+                               PVOID *Object, ACCESS_MASK *Granted, ULONG *Attributes);
 NTSTATUS ObpCloseInProcess(PEPROCESS Process, HANDLE Handle, KPROCESSOR_MODE Mode);
 // As ObpEnumerateHandles, with the stack that made the handle.
 typedef void OBP_HANDLE_STACK_ROUTINE(void *Context, HANDLE Handle, OBJECT_HEADER *Header,
@@ -104,22 +104,26 @@ NTSTATUS ObpServiceInsert(PVOID Object, PHANDLE Handle, OBP_CAPTURED *Captured, 
 // The object that carries the security of Object: a file's device, else the object itself.
 OBJECT_HEADER *ObpSecurityTarget(PVOID Object);
 
-static inline PVOID ObpBody(OBJECT_HEADER *Header)
+static inline PVOID
+ObpBody(OBJECT_HEADER *Header)
 {
     return Header + 1;
 }
-static inline PVOID ObpAllocate(SIZE_T Size)
+static inline PVOID
+ObpAllocate(SIZE_T Size)
 {
     return MiAllocatePool(NonPagedPoolNx, Size, MI_TAG_HOST, FALSE);
 }
-static inline void ObpFree(PVOID Address)
+static inline void
+ObpFree(PVOID Address)
 {
     if (Address != NULL)
     {
         MiFreePool(Address, MI_TAG_HOST, TRUE);
     }
 }
-static inline ULONG ObpCaptureStack(PVOID *Frames, ULONG Max)
+static inline ULONG
+ObpCaptureStack(PVOID *Frames, ULONG Max)
 {
     return VfLevel == VfOff ? 0 : OsStackCapture(Frames, Max, 2);
 }

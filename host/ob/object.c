@@ -7,13 +7,13 @@
 // reference goes anywhere else, the object is pushed on ObpDeferred and the worker deletes it.
 #include "ob/obi.h"
 
-static OBJECT_HEADER *ObpDeferred;     // atomic: pushed with compare-exchange, taken whole
-static uint32_t ObpDeferredSequence;   // atomic futex word: changes with each push, and to stop
-static uint32_t ObpDeferredPending;    // atomic futex word: pushed and not yet deleted
-static uint32_t ObpWorkerAsleep;       // atomic
-static uint32_t ObpFlushers;           // atomic
-static uint32_t ObpWorkerStopping;     // atomic
-static PVOID ObpWorkerThread;          // referenced, NULL: no worker
+static OBJECT_HEADER *ObpDeferred;    // atomic: pushed with compare-exchange, taken whole
+static uint32_t ObpDeferredSequence;  // atomic futex word: changes with each push, and to stop
+static uint32_t ObpDeferredPending;   // atomic futex word: pushed and not yet deleted
+static uint32_t ObpWorkerAsleep;      // atomic
+static uint32_t ObpFlushers;          // atomic
+static uint32_t ObpWorkerStopping;    // atomic
+static PVOID ObpWorkerThread;         // referenced, NULL: no worker
 
 NTSTATUS
 ObpCreateObject(POBJECT_TYPE Type, SIZE_T BodySize, PVOID *Object)
@@ -203,13 +203,14 @@ ObpStartWorker(void)
 
     __atomic_store_n(&ObpWorkerStopping, 0, __ATOMIC_RELAXED);
     InitializeObjectAttributes(&Attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
-    Status = PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, &Attributes, NULL, NULL, ObpWorker,
-                                  NULL);
+    Status =
+        PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, &Attributes, NULL, NULL, ObpWorker, NULL);
     if (!NT_SUCCESS(Status))
     {
         return Status;
     }
-    Status = ObReferenceObjectByHandle(Handle, 0, ObpThreadType, KernelMode, &ObpWorkerThread, NULL);
+    Status =
+        ObReferenceObjectByHandle(Handle, 0, ObpThreadType, KernelMode, &ObpWorkerThread, NULL);
     ObCloseHandle(Handle, KernelMode);
     OBP_HEADER(ObpWorkerThread)->Flags |= OB_FLAG_HOST;
     return Status;
@@ -250,8 +251,9 @@ ObpDrop(OBJECT_HEADER *Header, LONG64 *Count)
     // dereferenced too often is 0 here, and nobody changes it any more.
     if (Header->HandleCount != 0)
     {
-        ObpBadReference(Header, 0, "An object with open handles lost its last reference: it was "
-                                   "dereferenced more often than referenced.");
+        ObpBadReference(Header, 0,
+                        "An object with open handles lost its last reference: it was "
+                        "dereferenced more often than referenced.");
     }
     return TRUE;
 }

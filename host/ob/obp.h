@@ -27,11 +27,11 @@ typedef struct OBP_NAME
 
 typedef struct _OBJECT_HEADER
 {
-    LIST_ENTRY TypeLink;   // every live object, guarded by its type's Lock (for reports)
-    LONG64 PointerCount;   // atomic
-    LONG64 HandleCount;    // guarded by ObpNamespaceLock
-    POBJECT_TYPE Type;     // immutable
-    OBP_NAME *Name;        // guarded by ObpNamespaceLock
+    LIST_ENTRY TypeLink;       // every live object, guarded by its type's Lock (for reports)
+    LONG64 PointerCount;       // atomic
+    LONG64 HandleCount;        // guarded by ObpNamespaceLock
+    POBJECT_TYPE Type;         // immutable
+    OBP_NAME *Name;            // guarded by ObpNamespaceLock
     PVOID SecurityDescriptor;  // self-relative, pool; guarded by ObpNamespaceLock
     ULONG Flags;
     ULONG BodySize;
@@ -41,9 +41,9 @@ typedef struct _OBJECT_HEADER
 } OBJECT_HEADER;
 _Static_assert(sizeof(OBJECT_HEADER) % 16 == 0, "bodies must be 16-byte aligned");
 #define OBP_HEADER(Object) ((OBJECT_HEADER *)(Object)-1)
-#define OB_FLAG_PERMANENT 0x1u
-#define OB_FLAG_EXCLUSIVE 0x2u
-#define OB_FLAG_NAMED 0x4u  // had a name once
+#define OB_FLAG_PERMANENT  0x1u
+#define OB_FLAG_EXCLUSIVE  0x2u
+#define OB_FLAG_NAMED      0x4u  // had a name once
 // Belongs to the executive itself: never in a leak report.
 #define OB_FLAG_HOST 0x8u
 

@@ -170,8 +170,7 @@ ObpQueryBasic(PVOID Object, ACCESS_MASK Granted, ULONG Attributes, PVOID To, ULO
     Information.GrantedAccess = Granted;
     Information.HandleCount = (ULONG)Header->HandleCount;
     // Less this service's own reference.
-    Information.PointerCount =
-        (ULONG)__atomic_load_n(&Header->PointerCount, __ATOMIC_RELAXED) - 1;
+    Information.PointerCount = (ULONG)__atomic_load_n(&Header->PointerCount, __ATOMIC_RELAXED) - 1;
     Information.NameInformationLength =
         Header->Name != NULL ? sizeof(UNICODE_STRING) + Header->Name->Name.Length : 0;
     Information.TypeInformationLength =
@@ -235,8 +234,8 @@ NtQueryObject(HANDLE Handle, OBJECT_INFORMATION_CLASS ObjectInformationClass,
     {
         return STATUS_INVALID_INFO_CLASS;
     }
-    Status = ObReferenceObjectByHandle(Handle, 0, NULL, KiCurrentThread->PreviousMode, &Object,
-                                       &Rights);
+    Status =
+        ObReferenceObjectByHandle(Handle, 0, NULL, KiCurrentThread->PreviousMode, &Object, &Rights);
     if (!NT_SUCCESS(Status))
     {
         return Status;

@@ -4,8 +4,8 @@
 
 // Everyone may look and pass, administrators may do all: who may create there differs.
 #define OBP_SDDL_CLOSED L"O:BAG:SYD:(A;;0x20003;;;WD)(A;;GA;;;SY)(A;;GA;;;BA)"
-#define OBP_SDDL_OPEN L"O:BAG:SYD:(A;;0x2000f;;;WD)(A;;GA;;;SY)(A;;GA;;;BA)"
-#define OBP_SDDL_LINK L"O:BAG:SYD:(A;;GRGX;;;WD)(A;;GA;;;SY)(A;;GA;;;BA)"
+#define OBP_SDDL_OPEN   L"O:BAG:SYD:(A;;0x2000f;;;WD)(A;;GA;;;SY)(A;;GA;;;BA)"
+#define OBP_SDDL_LINK   L"O:BAG:SYD:(A;;GRGX;;;WD)(A;;GA;;;SY)(A;;GA;;;BA)"
 
 static NTSTATUS
 ObpInsertPermanent(PVOID Object, const WCHAR *Path, const WCHAR *Sddl)
@@ -76,8 +76,8 @@ ObStart(void)
     {
         const WCHAR *Path, *Sddl;
     } Directories[] = {
-        {L"\\Device", OBP_SDDL_CLOSED},   {L"\\Driver", OBP_SDDL_CLOSED},
-        {L"\\Callback", OBP_SDDL_CLOSED}, {L"\\GLOBAL??", OBP_SDDL_CLOSED},
+        {L"\\Device", OBP_SDDL_CLOSED},         {L"\\Driver", OBP_SDDL_CLOSED},
+        {L"\\Callback", OBP_SDDL_CLOSED},       {L"\\GLOBAL??", OBP_SDDL_CLOSED},
         {L"\\BaseNamedObjects", OBP_SDDL_OPEN},
     };
     // Everything lives in session 0, so both prefixes of a Win32 name lead to the same place.

@@ -187,7 +187,8 @@ ZwWaitForMultipleObjects(ULONG Count, HANDLE Handles[], WAIT_TYPE WaitType, BOOL
                          PLARGE_INTEGER Timeout)
 {
     KPROCESSOR_MODE Old = KiEnterZw();
-    NTSTATUS Status = NtWaitForMultipleObjects(Count, Handles, (BOOLEAN)WaitType, Alertable, Timeout);
+    NTSTATUS Status =
+        NtWaitForMultipleObjects(Count, Handles, (BOOLEAN)WaitType, Alertable, Timeout);
 
     KiLeaveZw(Old);
     return Status;

@@ -150,9 +150,9 @@ SeAccessCheck(PSECURITY_DESCRIPTOR SecurityDescriptor,
     }
     else if (DesiredAccess != 0 || PreviouslyGrantedAccess == 0)
     {
-        *AccessStatus = SepAccessCheck(SecurityDescriptor,
-                                       SeQuerySubjectContextToken(SubjectSecurityContext),
-                                       DesiredAccess, GenericMapping, &Granted);
+        *AccessStatus =
+            SepAccessCheck(SecurityDescriptor, SeQuerySubjectContextToken(SubjectSecurityContext),
+                           DesiredAccess, GenericMapping, &Granted);
     }
     if (!NT_SUCCESS(*AccessStatus))
     {

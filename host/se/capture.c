@@ -43,8 +43,9 @@ SepCaptureSid(KPROCESSOR_MODE Mode, const VOID *From, SEP_SID_BUFFER *Buffer, PS
         return STATUS_INVALID_SID;
     }
     Count = ((SID *)Buffer->Bytes)->SubAuthorityCount;
-    Status = SepCopyIn(Mode, Buffer->Bytes + SEP_SID_BYTES(0), (const UCHAR *)From + SEP_SID_BYTES(0),
-                       SEP_SID_BYTES(Count) - SEP_SID_BYTES(0));
+    Status =
+        SepCopyIn(Mode, Buffer->Bytes + SEP_SID_BYTES(0), (const UCHAR *)From + SEP_SID_BYTES(0),
+                  SEP_SID_BYTES(Count) - SEP_SID_BYTES(0));
     *Sid = Buffer->Bytes;
     return Status;
 }
@@ -164,9 +165,9 @@ SepCaptureDescriptor(PVOID From, KPROCESSOR_MODE Mode, PVOID *Descriptor)
     {
         return STATUS_PRIVILEGE_NOT_HELD;
     }
-    Parts.Control = Callers.Control & (SE_OWNER_DEFAULTED | SE_GROUP_DEFAULTED | SE_DACL_PRESENT |
-                                       SE_DACL_DEFAULTED | SE_DACL_AUTO_INHERIT_REQ |
-                                       SE_DACL_AUTO_INHERITED | SE_DACL_PROTECTED);
+    Parts.Control = Callers.Control &
+                    (SE_OWNER_DEFAULTED | SE_GROUP_DEFAULTED | SE_DACL_PRESENT | SE_DACL_DEFAULTED |
+                     SE_DACL_AUTO_INHERIT_REQ | SE_DACL_AUTO_INHERITED | SE_DACL_PROTECTED);
     Status = SepCaptureSid(Mode, Callers.Owner, &Owner, &Parts.Owner);
     if (NT_SUCCESS(Status))
     {
@@ -215,7 +216,8 @@ SeValidSecurityDescriptor(ULONG Length, PSECURITY_DESCRIPTOR SecurityDescriptor)
     const UCHAR *Base = SecurityDescriptor;
 
     return Length >= sizeof(*Relative) && Relative->Revision == SECURITY_DESCRIPTOR_REVISION &&
-           (Relative->Control & SE_SELF_RELATIVE) != 0 && SepSidInside(Base, Length, Relative->Owner) &&
+           (Relative->Control & SE_SELF_RELATIVE) != 0 &&
+           SepSidInside(Base, Length, Relative->Owner) &&
            SepSidInside(Base, Length, Relative->Group) &&
            ((Relative->Control & SE_DACL_PRESENT) == 0 ||
             SepAclInside(Base, Length, Relative->Dacl)) &&

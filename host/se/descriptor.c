@@ -92,8 +92,9 @@ SepValidAcl(const ACL *Acl, ULONG Size)
 {
     ULONG Offset = sizeof(ACL);
 
-    if (Size < sizeof(ACL) || Acl->AclRevision < ACL_REVISION || Acl->AclRevision > ACL_REVISION_DS ||
-        Acl->AclSize < sizeof(ACL) || Acl->AclSize > Size || Acl->AclSize % sizeof(ULONG) != 0)
+    if (Size < sizeof(ACL) || Acl->AclRevision < ACL_REVISION ||
+        Acl->AclRevision > ACL_REVISION_DS || Acl->AclSize < sizeof(ACL) || Acl->AclSize > Size ||
+        Acl->AclSize % sizeof(ULONG) != 0)
     {
         return FALSE;
     }
@@ -116,9 +117,9 @@ SepValidAcl(const ACL *Acl, ULONG Size)
             return FALSE;
         }
         Sid = (const SID *)&Ace->SidStart;
-        if (!RtlValidSid((PSID)Sid) || offsetof(ACCESS_ALLOWED_ACE, SidStart) +
-                                               SEP_SID_BYTES(Sid->SubAuthorityCount) >
-                                           Ace->Header.AceSize)
+        if (!RtlValidSid((PSID)Sid) ||
+            offsetof(ACCESS_ALLOWED_ACE, SidStart) + SEP_SID_BYTES(Sid->SubAuthorityCount) >
+                Ace->Header.AceSize)
         {
             return FALSE;
         }
@@ -227,8 +228,8 @@ SepAbsolute(PSECURITY_DESCRIPTOR SecurityDescriptor, SECURITY_DESCRIPTOR **Absol
 }
 
 NTSTATUS NTAPI
-RtlSetDaclSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, BOOLEAN DaclPresent, PACL Dacl,
-                             BOOLEAN DaclDefaulted)
+RtlSetDaclSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor, BOOLEAN DaclPresent,
+                             PACL Dacl, BOOLEAN DaclDefaulted)
 {
     SECURITY_DESCRIPTOR *Absolute;
     NTSTATUS Status = SepAbsolute(SecurityDescriptor, &Absolute);
@@ -321,7 +322,8 @@ RtlLengthSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor)
         Sacl = ((const SECURITY_DESCRIPTOR *)SecurityDescriptor)->Sacl;
     }
     SepGetParts(SecurityDescriptor, &Parts);
-    Length += (Control & SE_SACL_PRESENT) != 0 && Sacl != NULL ? ROUND_TO_SIZE(Sacl->AclSize, 4) : 0;
+    Length +=
+        (Control & SE_SACL_PRESENT) != 0 && Sacl != NULL ? ROUND_TO_SIZE(Sacl->AclSize, 4) : 0;
     Length += Parts.Owner ? RtlLengthSid(Parts.Owner) : 0;
     Length += Parts.Group ? RtlLengthSid(Parts.Group) : 0;
     Length += Parts.Dacl ? (ULONG)ROUND_TO_SIZE(Parts.Dacl->AclSize, 4) : 0;
@@ -330,7 +332,8 @@ RtlLengthSecurityDescriptor(PSECURITY_DESCRIPTOR SecurityDescriptor)
 
 NTSTATUS NTAPI
 RtlAbsoluteToSelfRelativeSD(PSECURITY_DESCRIPTOR AbsoluteSecurityDescriptor,
-                            PSECURITY_DESCRIPTOR SelfRelativeSecurityDescriptor, PULONG BufferLength)
+                            PSECURITY_DESCRIPTOR SelfRelativeSecurityDescriptor,
+                            PULONG BufferLength)
 {
     SECURITY_DESCRIPTOR *Absolute;
     SEP_PARTS Parts;

@@ -2,8 +2,11 @@
 // SeExports: the identifiers and privileges that drivers take from the kernel by name.
 #include "se/sei.h"
 
-#define SEP_PRIVILEGE(Number) {Number, 0}
-#define SEP_EXPORT(Known) (PSID)&SepKnown[Known]
+#define SEP_PRIVILEGE(Number) \
+    {                         \
+        Number, 0             \
+    }
+#define SEP_EXPORT(Known) (PSID) & SepKnown[Known]
 
 static SE_EXPORTS SepExports = {
     .SeCreateTokenPrivilege = SEP_PRIVILEGE(2),

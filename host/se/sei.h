@@ -11,8 +11,8 @@
 #include "verifier/vf.h"
 
 #define SEP_MAX_SUB_AUTHORITIES 15
-#define SEP_SID_BYTES(Count) (8u + 4u * (ULONG)(Count))
-#define SEP_MAX_SID_BYTES SEP_SID_BYTES(SEP_MAX_SUB_AUTHORITIES)
+#define SEP_SID_BYTES(Count)    (8u + 4u * (ULONG)(Count))
+#define SEP_MAX_SID_BYTES       SEP_SID_BYTES(SEP_MAX_SUB_AUTHORITIES)
 
 // ---- Well-known identifiers (sid.c) ----
 typedef struct SEP_SID
@@ -66,7 +66,8 @@ typedef enum SEP_KNOWN
     SepKnownCount
 } SEP_KNOWN;
 extern SEP_SID SepKnown[SepKnownCount];
-static inline PSID SepSid(SEP_KNOWN Known)
+static inline PSID
+SepSid(SEP_KNOWN Known)
 {
     return (PSID)&SepKnown[Known];
 }
@@ -76,7 +77,7 @@ static inline PSID SepSid(SEP_KNOWN Known)
 typedef struct SEP_PARTS
 {
     PSID Owner, Group;
-    PACL Dacl;  // NULL with SE_DACL_PRESENT: everybody may do everything
+    PACL Dacl;                            // NULL with SE_DACL_PRESENT: everybody may do everything
     SECURITY_DESCRIPTOR_CONTROL Control;  // SE_DACL_* and *_DEFAULTED
 } SEP_PARTS;
 void SepGetParts(PVOID Descriptor, SEP_PARTS *Parts);
@@ -88,11 +89,13 @@ BOOLEAN SepValidAcl(const ACL *Acl, ULONG Size);
 // Appends an ACE. STATUS_ALLOTTED_SPACE_EXCEEDED if it does not fit AclSize.
 NTSTATUS SepAddAce(PACL Acl, UCHAR Type, UCHAR Flags, ACCESS_MASK Mask, PSID Sid);
 
-static inline PVOID SepAllocate(SIZE_T Size)
+static inline PVOID
+SepAllocate(SIZE_T Size)
 {
     return MiAllocatePool(NonPagedPoolNx, Size, MI_TAG_HOST, FALSE);
 }
-static inline void SepFree(PVOID Address)
+static inline void
+SepFree(PVOID Address)
 {
     if (Address != NULL)
     {

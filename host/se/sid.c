@@ -6,7 +6,10 @@
 
 // The machine that all accounts belong to. Any numbers would do; they are the same on every run, so that
 // a descriptor can name them.
-#define SEP_MACHINE(Rid) {21, 1004336348, 1177238915, 682003330, Rid}
+#define SEP_MACHINE(Rid)                           \
+    {                                              \
+        21, 1004336348, 1177238915, 682003330, Rid \
+    }
 
 SEP_SID SepKnown[SepKnownCount] = {
     [SepNullSid] = {1, 1, {{0, 0, 0, 0, 0, 0}}, {0}},
@@ -44,12 +47,9 @@ SEP_SID SepKnown[SepKnownCount] = {
     [SepMediumSid] = {1, 1, {{0, 0, 0, 0, 0, 16}}, {0x2000}},
     [SepHighSid] = {1, 1, {{0, 0, 0, 0, 0, 16}}, {0x3000}},
     [SepSystemLabelSid] = {1, 1, {{0, 0, 0, 0, 0, 16}}, {0x4000}},
-    [SepMachineAdministratorSid] = {1, 5, {{0, 0, 0, 0, 0, 5}},
-                                    SEP_MACHINE(500)},
-    [SepMachineUserSid] = {1, 5, {{0, 0, 0, 0, 0, 5}},
-                           SEP_MACHINE(1001)},
-    [SepMachineNoneSid] = {1, 5, {{0, 0, 0, 0, 0, 5}},
-                           SEP_MACHINE(513)},
+    [SepMachineAdministratorSid] = {1, 5, {{0, 0, 0, 0, 0, 5}}, SEP_MACHINE(500)},
+    [SepMachineUserSid] = {1, 5, {{0, 0, 0, 0, 0, 5}}, SEP_MACHINE(1001)},
+    [SepMachineNoneSid] = {1, 5, {{0, 0, 0, 0, 0, 5}}, SEP_MACHINE(513)},
 };
 
 BOOLEAN
@@ -124,7 +124,8 @@ RtlSubAuthorityCountSid(PSID Sid)
 }
 
 NTSTATUS NTAPI
-RtlConvertSidToUnicodeString(PUNICODE_STRING UnicodeString, PSID Sid, BOOLEAN AllocateDestinationString)
+RtlConvertSidToUnicodeString(PUNICODE_STRING UnicodeString, PSID Sid,
+                             BOOLEAN AllocateDestinationString)
 {
     // "S-1-" + 15 digits of authority + 15 times "-" and ten digits, and a terminator.
     char Text[200];
@@ -140,7 +141,8 @@ RtlConvertSidToUnicodeString(PUNICODE_STRING UnicodeString, PSID Sid, BOOLEAN Al
     {
         Authority = Authority << 8 | Header->IdentifierAuthority.Value[i];
     }
-    Length = snprintf(Text, sizeof(Text), Authority >> 32 ? "S-1-0x%012llx" : "S-1-%llu", Authority);
+    Length =
+        snprintf(Text, sizeof(Text), Authority >> 32 ? "S-1-0x%012llx" : "S-1-%llu", Authority);
     for (ULONG i = 0; i < Header->SubAuthorityCount; i++)
     {
         Length += snprintf(Text + Length, sizeof(Text) - (size_t)Length, "-%u",

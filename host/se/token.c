@@ -10,7 +10,8 @@ NTSTATUS
 SeStart(void)
 {
     static const struct _OBJECT_TYPE Template = {
-        .Mapping = {STANDARD_RIGHTS_READ | TOKEN_QUERY, STANDARD_RIGHTS_WRITE | TOKEN_ADJUST_PRIVILEGES,
+        .Mapping = {STANDARD_RIGHTS_READ | TOKEN_QUERY,
+                    STANDARD_RIGHTS_WRITE | TOKEN_ADJUST_PRIVILEGES,
                     STANDARD_RIGHTS_EXECUTE | TOKEN_IMPERSONATE, TOKEN_ALL_ACCESS},
         .ValidAccess = TOKEN_ALL_ACCESS,
         .WaitOffset = -1,
@@ -86,7 +87,8 @@ SepCurrentToken(void)
 static NTSTATUS
 SepDefaultDacl(SEP_TOKEN *Token, PACL Acl, ULONG Size)
 {
-    ACCESS_MASK Mine = Token->IsSystem ? GENERIC_READ | GENERIC_EXECUTE | READ_CONTROL : GENERIC_ALL;
+    ACCESS_MASK Mine =
+        Token->IsSystem ? GENERIC_READ | GENERIC_EXECUTE | READ_CONTROL : GENERIC_ALL;
     PSID Who = Token->IsAdministrator ? SepSid(SepAdminsSid) : Token->User;
     NTSTATUS Status = RtlCreateAcl(Acl, Size, ACL_REVISION);
 

@@ -335,6 +335,81 @@ FeedBytes(FEED *Feed)
 }
 
 void
+FeedStop(void *Context)
+{
+    FEED *Feed = Context;
+    atomic_store_explicit(&Feed->Stopping, true, memory_order_relaxed);
+    if (Feed->Capture != NULL)
+    {
+        CaptureStop(Feed->Capture);
+    }
+}
+
+// Records lost on the channel, by any subscription.
+static COUNT
+LostOnChannel(UPCALL_CONNECTION *Connection)
+{
+    UPCALL_CHANNEL_STATISTICS Statistics;
+    return UpcallQueryChannel(Connection, &Statistics) == ERROR_SUCCESS ? Statistics.Lost : 0;
+}
+
+// A monitor whose queue is full loses the note like any record, and would wait for it for ever. So
+// the note is repeated until publishing it has lost nothing. (Whatever else is lost meanwhile only
+// makes for one note more, which nobody minds.)
+static DWORD
+PublishEnd(FEED *Feed, const FEED_NOTE *Note, BOOL *Told)
+{
+    UPCALL_CONNECTION *Connection;
+    DWORD Error = UpcallOpen(RELAY_DEVICE_PATH, &Connection);
+    if (Error != ERROR_SUCCESS)
+    {
+        return Error;
+    }
+    *Told = FALSE;
+    for (unsigned Try = 0; Try < END_TRIES && !*Told && Error == ERROR_SUCCESS; Try++)
+    {
+        if (Try != 0)
+        {
+            Sleep(END_PAUSE_MS);
+        }
+        COUNT Before = LostOnChannel(Connection);
+        Error = FeederNote(&Feed->Feeder, Note);
+        *Told = LostOnChannel(Connection) == Before;
+    }
+    UpcallClose(Connection);
+    return Error;
+}
+
+static void
+TellEnd(FEED *Feed, FEED_RESULT *Result)
+{
+    const FEED_NOTE Note = {.Size = sizeof(Note),
+                            .Magic = NOTE_MAGIC,
+                            .Kind = NOTE_END,
+                            .Content = Feed->Content,
+                            .LinkType = Feed->LinkType,
+                            .SnapBytes = (uint32_t)Feed->Plan.SnapBytes,
+                            .Fed = Result->Fed};
+    BOOL Told = TRUE;
+    DWORD Error = PublishEnd(Feed, &Note, &Told);
+    if (Result->Status != TOOL_OK || (Error == ERROR_SUCCESS && Told))
+    {
+        return;
+    }
+    Result->Status = TOOL_FAILED;
+    if (Error != ERROR_SUCCESS)
+    {
+        snprintf(Result->Message, sizeof(Result->Message), "cannot publish the end: %s",
+                 ToolErrorText(Error));
+    }
+    else
+    {
+        snprintf(Result->Message, sizeof(Result->Message),
+                 "a monitor has not been told of the end: its queue stays full");
+    }
+}
+
+void
 FeedFinish(FEED *Feed, BOOL End, FEED_RESULT *Result)
 {
     memset(Result, 0, sizeof(*Result));

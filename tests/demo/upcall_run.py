@@ -113,6 +113,7 @@ class Host:
 
     def __init__(self, place):
         self.place = place
+        self.gone = False  # a test has killed it
 
     def __enter__(self):
         status, output, errors = self.place.run(
@@ -122,6 +123,8 @@ class Host:
         return self
 
     def __exit__(self, kind, *_):
+        if self.gone:
+            return
         status, output, errors = self.place.run(self.place.program("nthost"), "stop")
         if kind is None and status != 0:
             raise AssertionError(f"nthost stop: {status} {output} {errors}")

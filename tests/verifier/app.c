@@ -57,8 +57,8 @@ main(int Count, char **Words)
 {
     BOOL Pending = Count > 1 && strcmp(Words[1], "pend") == 0;
     Answered = CreateEventA(NULL, TRUE, FALSE, NULL);
-    Device = CreateFileA("\\\\.\\VerifierTest", GENERIC_READ | GENERIC_WRITE, 0, NULL, OPEN_EXISTING,
-                         Pending ? FILE_FLAG_OVERLAPPED : 0, NULL);
+    Device = CreateFileA("\\\\.\\VerifierTest", GENERIC_READ | GENERIC_WRITE, 0, NULL,
+                         OPEN_EXISTING, Pending ? FILE_FLAG_OVERLAPPED : 0, NULL);
     if (Device == INVALID_HANDLE_VALUE || Answered == NULL)
     {
         return Fail("opening the device");

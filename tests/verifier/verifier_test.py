@@ -75,7 +75,7 @@ class Runner:
         self.check(f" {name} (" in report, f"the report is not {name}", done)
         self.check(driver in report, "the driver is not named", done)
         frames = [line for line in report.splitlines() if line.startswith("    ")]
-        self.check(any(line.lstrip().startswith(guilty) and f"[{driver}.sys]" in line
+        self.check(any(line.lstrip().startswith(guilty) and f"[{driver}.sys" in line
                        for line in frames),
                    f"{guilty} of {driver}.sys is in no stack", done)
         if when == "call" and self.way == "remote":

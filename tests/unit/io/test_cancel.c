@@ -170,14 +170,12 @@ not_cancellable_is_cut_loose(void **State)
     NTHOST_PROCESS *Process = BecomeProcess("user");
     HANDLE File = OpenTest(0);
     IO_STATUS_BLOCK Iosb;
-    ULONG Patience = IopRundownPatienceMs;
 
     (void)State;
     Plan.Action = ActHold;
     assert_status(Control(File, NULL, NULL, &Iosb, IOCTL_ECHO, NULL, 0, NULL, 0), STATUS_PENDING);
-    IopRundownPatienceMs = 20;
+    __atomic_store_n(&IopRundownPatienceMs, 20, __ATOMIC_RELAXED);
     NthostDetachProcess(Process, 0);
-    IopRundownPatienceMs = Patience;
     assert_int_equal(TestSeen(IRP_MJ_CLEANUP), 1);
     assert_int_equal(TestSeen(IRP_MJ_CLOSE), 0);  // the request still holds the file
     assert_true(TestReleaseHeld(STATUS_SUCCESS));

@@ -228,19 +228,19 @@ RUN(LeavesRaised, LeavesRaised)
         AssertBugCheck(Routine, Header, Text);  \
     }
 // AddressSanitizer, where it is, speaks first.
-#define BUFFER_CASE(Name, Routine, Header, Text)                          \
-    static void Name(void **State)                                        \
-    {                                                                     \
-        static CHILD Child;                                               \
-        (void)State;                                                      \
-        RunChild(Routine, &Child);                                        \
-        assert_int_not_equal(Child.Exit, 0);                              \
+#define BUFFER_CASE(Name, Routine, Code, Meaning)                             \
+    static void Name(void **State)                                            \
+    {                                                                         \
+        static CHILD Child;                                                   \
+        (void)State;                                                          \
+        RunChild(Routine, &Child);                                            \
+        assert_int_not_equal(Child.Exit, 0);                                  \
         if (strstr(Child.Text, "AddressSanitizer: use-after-poison") == NULL) \
-        {                                                                 \
-            AssertText(&Child, Header);                                   \
-            AssertText(&Child, Text);                                     \
-            assert_int_equal(Child.Exit, 3);                              \
-        }                                                                 \
+        {                                                                     \
+            AssertText(&Child, Code);                                         \
+            AssertText(&Child, Meaning);                                      \
+            assert_int_equal(Child.Exit, 3);                                  \
+        }                                                                     \
     }
 #define IOMANAGER "DRIVER_VERIFIER_IOMANAGER_VIOLATION"
 

@@ -2,6 +2,8 @@
 // Access to callers' memory: good and bad addresses, local and through a descriptor, and guards.
 #include "host.h"
 
+#include "mm/mip.h"
+
 #define UNMAPPED      ((char *)0x10000)
 #define NOT_CANONICAL ((char *)0x8000000000000000ull)
 #define LAST          ((char *)UINTPTR_MAX)
@@ -247,7 +249,7 @@ static void
 a_fault_on_the_kernels_side_of_a_copy_is_a_bugcheck(void **State)
 {
     (void)State;
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(MIP_ASAN)
     print_message(
         "skipped: the address sanitizer's memcpy faults in its shadow first, whose address "
         "does not tell the two sides apart\n");

@@ -2,7 +2,7 @@
 // The pool: what it hands out, what it notices, and whom it names. Each case in a process of its own.
 #include "../child.h"
 
-#include "mm/mi.h"
+#include "mm/mip.h"
 #include "verifier/vf.h"
 
 #include <pthread.h>
@@ -554,6 +554,52 @@ off_still_zeroes_and_frees(void **State)
     AssertClean(WorkAtOff);
 }
 
+// ---- With the address sanitizer the access itself is reported, and the block is described ----
+
+static void
+OverrunSeen(void)
+{
+    char *Block;
+
+    Start();
+    Block = AllocateForTest(100);
+    ((volatile char *)Block)[100] = 1;
+    _exit(0);
+}
+
+static void
+UseFreedSeen(void)
+{
+    char *Block;
+
+    Start();
+    Block = AllocateForTest(100);
+    FreeForTest(Block);
+    (void)((volatile char *)Block)[50];
+    _exit(0);
+}
+
+static void
+the_address_sanitizer_sees_the_access(void **State)
+{
+    static CHILD Child;
+
+    (void)State;
+#if !defined(MIP_ASAN)
+    print_message("skipped: this build has no address sanitizer\n");
+    skip();
+#endif
+    RunChild(OverrunSeen, &Child);
+    AssertText(&Child, "use-after-poison");
+    AssertText(&Child, "offset 100 of a live pool block of 100 bytes with tag 'Test'");
+    assert_non_null(strstr(strstr(Child.Text, "\nAllocated:\n"), "AllocateForTest"));
+    assert_int_not_equal(Child.Exit, 0);
+    RunChild(UseFreedSeen, &Child);
+    AssertText(&Child, "offset 50 of a freed pool block of 100 bytes with tag 'Test'");
+    assert_non_null(strstr(strstr(Child.Text, "\nFreed:\n"), "FreeForTest"));
+    assert_int_not_equal(Child.Exit, 0);
+}
+
 // ---- Whom it names ----
 
 BARE static void
@@ -737,6 +783,7 @@ main(int Count, char **Arguments)
         cmocka_unit_test(an_overwritten_header_is_reported),
         cmocka_unit_test(full_reports_a_request_of_no_bytes),
         cmocka_unit_test(off_still_zeroes_and_frees),
+        cmocka_unit_test(the_address_sanitizer_sees_the_access),
         cmocka_unit_test(a_leak_is_reported_once_with_its_function),
         cmocka_unit_test(enumeration_sees_every_live_block),
         cmocka_unit_test(threads_allocate_and_free_each_others_blocks),

@@ -42,9 +42,8 @@ StopHost(void **State)
     return 0;
 }
 
-#define OB_TEST(Function) cmocka_unit_test_setup_teardown(Function, StartHost, StopHost)
-#define assert_status(Expression, Expected) \
-    assert_int_equal((ULONG)(Expression), (ULONG)(Expected))
+#define OB_TEST(Function)                   cmocka_unit_test_setup_teardown(Function, StartHost, StopHost)
+#define assert_status(Expression, Expected) assert_int_equal((ULONG)(Expression), (ULONG)(Expected))
 
 static inline OBJECT_ATTRIBUTES
 Named(UNICODE_STRING *Name, const WCHAR *Text, ULONG Flags)
@@ -102,9 +101,8 @@ EventOf(HANDLE Handle)
 {
     PVOID Event;
 
-    assert_status(
-        ObReferenceObjectByHandle(Handle, 0, ObpEventType, KernelMode, &Event, NULL),
-        STATUS_SUCCESS);
+    assert_status(ObReferenceObjectByHandle(Handle, 0, ObpEventType, KernelMode, &Event, NULL),
+                  STATUS_SUCCESS);
     return Event;
 }
 

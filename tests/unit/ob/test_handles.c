@@ -17,7 +17,8 @@ CreateNameless(ULONG Flags)
 static void
 lookup_checks_type_and_value(void **State)
 {
-    static const LONG_PTR Bad[] = {0, 0x7FFFFFFC, -4, 0x80000000ll, 0x100000004ll, 0x1000000000000ll};
+    static const LONG_PTR Bad[] = {
+        0, 0x7FFFFFFC, -4, 0x80000000ll, 0x100000004ll, 0x1000000000000ll};
     HANDLE Handle = CreateNameless(0);
     OBJECT_HANDLE_INFORMATION Rights;
     PVOID Object = POISON;
@@ -36,9 +37,8 @@ lookup_checks_type_and_value(void **State)
     ObDereferenceObject(Object);
     for (ULONG i = 0; i < RTL_NUMBER_OF(Bad); i++)
     {
-        assert_status(
-            ObReferenceObjectByHandle((HANDLE)Bad[i], 0, NULL, UserMode, &Object, NULL),
-            STATUS_INVALID_HANDLE);
+        assert_status(ObReferenceObjectByHandle((HANDLE)Bad[i], 0, NULL, UserMode, &Object, NULL),
+                      STATUS_INVALID_HANDLE);
         assert_null(Object);
         assert_status(ObCloseHandle((HANDLE)Bad[i], UserMode), STATUS_INVALID_HANDLE);
     }
@@ -54,8 +54,8 @@ pseudo_handles(void **State)
     PVOID Object;
 
     (void)State;
-    assert_status(ObReferenceObjectByHandle((HANDLE)-1, PROCESS_ALL_ACCESS, *PsProcessType, UserMode,
-                                            &Object, NULL),
+    assert_status(ObReferenceObjectByHandle((HANDLE)-1, PROCESS_ALL_ACCESS, *PsProcessType,
+                                            UserMode, &Object, NULL),
                   STATUS_SUCCESS);
     assert_ptr_equal(Object, PsGetCurrentProcess());
     ObDereferenceObject(Object);
@@ -64,8 +64,9 @@ pseudo_handles(void **State)
         STATUS_SUCCESS);
     assert_ptr_equal(Object, KeGetCurrentThread());
     ObDereferenceObject(Object);
-    assert_status(ObReferenceObjectByHandle((HANDLE)-1, 0, *PsThreadType, KernelMode, &Object, NULL),
-                  STATUS_OBJECT_TYPE_MISMATCH);
+    assert_status(
+        ObReferenceObjectByHandle((HANDLE)-1, 0, *PsThreadType, KernelMode, &Object, NULL),
+        STATUS_OBJECT_TYPE_MISMATCH);
     assert_null(Object);
     assert_status(NtClose((HANDLE)-1), STATUS_SUCCESS);
 }
@@ -100,7 +101,10 @@ kernel_handles(void **State)
 static void
 growth_and_reuse(void **State)
 {
-    enum { Many = 3000 };
+    enum
+    {
+        Many = 3000
+    };
     static HANDLE Handles[Many];
     ULONG Before = Living(ObpEventType), Handed = ObpHandleCount(PsInitialSystemProcess->Handles);
 
@@ -160,14 +164,15 @@ duplicate_within_a_process(void **State)
     assert_status(NtDuplicateObject((HANDLE)-1, Handle, (HANDLE)-1, &Copy, SYNCHRONIZE, 0, 0),
                   STATUS_SUCCESS);
     assert_ptr_not_equal(Copy, Handle);
-    assert_status(
-        NtQueryObject(Copy, ObjectBasicInformation, &Basic, sizeof(Basic), NULL), STATUS_SUCCESS);
+    assert_status(NtQueryObject(Copy, ObjectBasicInformation, &Basic, sizeof(Basic), NULL),
+                  STATUS_SUCCESS);
     assert_int_equal(Basic.GrantedAccess, SYNCHRONIZE);
     assert_int_equal(Basic.Attributes, 0);
     assert_int_equal(Basic.HandleCount, 2);
     assert_int_equal(Basic.PointerCount, 2);
-    assert_status(ObReferenceObjectByHandle(Copy, EVENT_MODIFY_STATE, NULL, UserMode, &Object, NULL),
-                  STATUS_ACCESS_DENIED);
+    assert_status(
+        ObReferenceObjectByHandle(Copy, EVENT_MODIFY_STATE, NULL, UserMode, &Object, NULL),
+        STATUS_ACCESS_DENIED);
     assert_null(Object);
     // The source is closed even when nothing comes of the copy.
     assert_status(NtDuplicateObject((HANDLE)-1, Handle, (HANDLE)0x7FFC, &Copy, 0, 0,
@@ -178,8 +183,8 @@ duplicate_within_a_process(void **State)
     assert_status(NtDuplicateObject((HANDLE)-1, Copy, (HANDLE)-1, &Handle, 0, OBJ_INHERIT,
                                     DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE),
                   STATUS_SUCCESS);
-    assert_status(
-        NtQueryObject(Handle, ObjectBasicInformation, &Basic, sizeof(Basic), NULL), STATUS_SUCCESS);
+    assert_status(NtQueryObject(Handle, ObjectBasicInformation, &Basic, sizeof(Basic), NULL),
+                  STATUS_SUCCESS);
     assert_int_equal(Basic.GrantedAccess, SYNCHRONIZE);
     assert_int_equal(Basic.Attributes, OBJ_INHERIT);
     assert_int_equal(Basic.HandleCount, 1);
@@ -194,9 +199,9 @@ duplicate_pseudo_handles(void **State)
     PVOID Object;
 
     (void)State;
-    assert_status(NtDuplicateObject((HANDLE)-1, (HANDLE)-2, (HANDLE)-1, &Thread, 0, 0,
-                                    DUPLICATE_SAME_ACCESS),
-                  STATUS_SUCCESS);
+    assert_status(
+        NtDuplicateObject((HANDLE)-1, (HANDLE)-2, (HANDLE)-1, &Thread, 0, 0, DUPLICATE_SAME_ACCESS),
+        STATUS_SUCCESS);
     assert_status(ObReferenceObjectByHandle(Thread, 0, *PsThreadType, UserMode, &Object, NULL),
                   STATUS_SUCCESS);
     assert_ptr_equal(Object, KeGetCurrentThread());
@@ -302,8 +307,9 @@ query_object(void **State)
     PKEVENT Event;
 
     (void)State;
-    assert_status(CreateEventNamed(L"\\BaseNamedObjects\\Global\\Named", 0, EVENT_ALL_ACCESS, &Handle),
-                  STATUS_SUCCESS);
+    assert_status(
+        CreateEventNamed(L"\\BaseNamedObjects\\Global\\Named", 0, EVENT_ALL_ACCESS, &Handle),
+        STATUS_SUCCESS);
     assert_status(NtQueryObject(Handle, ObjectNameInformation, Buffer, sizeof(Buffer), &Length),
                   STATUS_SUCCESS);
     assert_int_equal(Length, sizeof(*Name) + sizeof(Path));

@@ -19,8 +19,10 @@ loops_end(void **State)
     HANDLE A, B, Event;
 
     (void)State;
-    assert_status(CreateLink(L"\\BaseNamedObjects\\A", L"\\BaseNamedObjects\\B", &A), STATUS_SUCCESS);
-    assert_status(CreateLink(L"\\BaseNamedObjects\\B", L"\\BaseNamedObjects\\A", &B), STATUS_SUCCESS);
+    assert_status(CreateLink(L"\\BaseNamedObjects\\A", L"\\BaseNamedObjects\\B", &A),
+                  STATUS_SUCCESS);
+    assert_status(CreateLink(L"\\BaseNamedObjects\\B", L"\\BaseNamedObjects\\A", &B),
+                  STATUS_SUCCESS);
     assert_status(OpenEventNamed(L"\\BaseNamedObjects\\A", 0, EVENT_ALL_ACCESS, &Event),
                   STATUS_OBJECT_NAME_NOT_FOUND);
     assert_ptr_equal(Event, POISON);

@@ -173,8 +173,9 @@ exclusive_to_one_process(void **State)
     NTHOST_PROCESS *First = BecomeProcess("administrator"), *Second;
 
     (void)State;
-    assert_status(CreateEventNamed(L"\\BaseNamedObjects\\E", OBJ_EXCLUSIVE, EVENT_ALL_ACCESS, &Mine),
-                  STATUS_SUCCESS);
+    assert_status(
+        CreateEventNamed(L"\\BaseNamedObjects\\E", OBJ_EXCLUSIVE, EVENT_ALL_ACCESS, &Mine),
+        STATUS_SUCCESS);
     assert_status(OpenEventNamed(L"\\BaseNamedObjects\\E", 0, EVENT_ALL_ACCESS, &Other),
                   STATUS_SUCCESS);
     NtClose(Other);
@@ -253,9 +254,9 @@ longest_name(void **State)
         UNICODE_STRING Target;
 
         RtlInitUnicodeString(&Target, L"\\BaseNamedObjects\\Global\\Global\\Global");
-        assert_status(NtCreateSymbolicLinkObject(&Link, SYMBOLIC_LINK_ALL_ACCESS, &Attributes,
-                                                 &Target),
-                      STATUS_SUCCESS);
+        assert_status(
+            NtCreateSymbolicLinkObject(&Link, SYMBOLIC_LINK_ALL_ACCESS, &Attributes, &Target),
+            STATUS_SUCCESS);
     }
     Long[18] = 'L';
     Long[19] = '\\';
@@ -265,7 +266,6 @@ longest_name(void **State)
     assert_ptr_equal(Handle, POISON);
     NtClose(Link);
 }
-
 
 static ULONG AllocationsLeft;
 

@@ -13,15 +13,18 @@ driver_first_event(void **State)
     HANDLE Handle, Copy = POISON;
 
     (void)State;
-    assert_status(OpenEventNamed(L"\\BaseNamedObjects\\Global\\Signal", 0, EVENT_MODIFY_STATE, &Handle),
-                  STATUS_ACCESS_DENIED);
+    assert_status(
+        OpenEventNamed(L"\\BaseNamedObjects\\Global\\Signal", 0, EVENT_MODIFY_STATE, &Handle),
+        STATUS_ACCESS_DENIED);
     assert_ptr_equal(Handle, POISON);
     assert_status(OpenEventNamed(L"\\BaseNamedObjects\\Signal", 0, EVENT_ALL_ACCESS, &Handle),
                   STATUS_ACCESS_DENIED);
-    assert_status(CreateEventNamed(L"\\BaseNamedObjects\\Signal", OBJ_OPENIF, EVENT_ALL_ACCESS, &Handle),
-                  STATUS_ACCESS_DENIED);
+    assert_status(
+        CreateEventNamed(L"\\BaseNamedObjects\\Signal", OBJ_OPENIF, EVENT_ALL_ACCESS, &Handle),
+        STATUS_ACCESS_DENIED);
     assert_ptr_equal(Handle, POISON);
-    assert_status(OpenEventNamed(L"\\BaseNamedObjects\\Signal", 0, 0, &Handle), STATUS_ACCESS_DENIED);
+    assert_status(OpenEventNamed(L"\\BaseNamedObjects\\Signal", 0, 0, &Handle),
+                  STATUS_ACCESS_DENIED);
     assert_status(OpenEventNamed(L"\\BaseNamedObjects\\Signal", 0, SYNCHRONIZE, &Handle),
                   STATUS_SUCCESS);
     assert_status(NtWaitForSingleObject(Handle, FALSE, &Now), STATUS_TIMEOUT);
@@ -63,9 +66,9 @@ force_access_check(void **State)
                                  EVENT_MODIFY_STATE, &Handle),
                   STATUS_ACCESS_DENIED);
     assert_ptr_equal(Handle, POISON);
-    assert_status(OpenEventNamed(L"\\BaseNamedObjects\\Closed", OBJ_FORCE_ACCESS_CHECK, SYNCHRONIZE,
-                                 &Handle),
-                  STATUS_SUCCESS);
+    assert_status(
+        OpenEventNamed(L"\\BaseNamedObjects\\Closed", OBJ_FORCE_ACCESS_CHECK, SYNCHRONIZE, &Handle),
+        STATUS_SUCCESS);
     NtClose(Handle);
     ZwClose(Kernel);
 }
@@ -106,8 +109,9 @@ defaults_of_creators(void **State)
     KPROCESSOR_MODE Old;
 
     (void)State;
-    assert_status(CreateEventNamed(L"\\BaseNamedObjects\\OfAdmin", 0, EVENT_ALL_ACCESS, &AdminEvent),
-                  STATUS_SUCCESS);
+    assert_status(
+        CreateEventNamed(L"\\BaseNamedObjects\\OfAdmin", 0, EVENT_ALL_ACCESS, &AdminEvent),
+        STATUS_SUCCESS);
     User = BecomeProcess("user");
     assert_status(OpenEventNamed(L"\\BaseNamedObjects\\OfAdmin", 0, SYNCHRONIZE, &Handle),
                   STATUS_ACCESS_DENIED);
@@ -131,8 +135,8 @@ defaults_of_creators(void **State)
                   STATUS_SUCCESS);
     KiLeaveZw(Old);
     Admin = BecomeProcess("administrator");
-    assert_status(OpenEventNamed(L"\\BaseNamedObjects\\OfSystem", 0, SYNCHRONIZE | EVENT_QUERY_STATE,
-                                 &Handle),
+    assert_status(OpenEventNamed(L"\\BaseNamedObjects\\OfSystem", 0,
+                                 SYNCHRONIZE | EVENT_QUERY_STATE, &Handle),
                   STATUS_SUCCESS);
     assert_status(OpenEventNamed(L"\\BaseNamedObjects\\OfSystem", 0, EVENT_MODIFY_STATE, &Handle),
                   STATUS_ACCESS_DENIED);
@@ -157,18 +161,19 @@ changing_security(void **State)
     ULONG Needed = 0;
 
     (void)State;
-    assert_status(
-        SepDescriptorFromSddl(Nobody, RTL_NUMBER_OF(Nobody) - 1, &Denying, NULL), STATUS_SUCCESS);
-    assert_status(
-        SepDescriptorFromSddl(Taken, RTL_NUMBER_OF(Taken) - 1, &Admins, NULL), STATUS_SUCCESS);
+    assert_status(SepDescriptorFromSddl(Nobody, RTL_NUMBER_OF(Nobody) - 1, &Denying, NULL),
+                  STATUS_SUCCESS);
+    assert_status(SepDescriptorFromSddl(Taken, RTL_NUMBER_OF(Taken) - 1, &Admins, NULL),
+                  STATUS_SUCCESS);
     assert_status(CreateEventNamed(L"\\BaseNamedObjects\\S", 0, EVENT_ALL_ACCESS, &Owner),
                   STATUS_SUCCESS);
-    assert_status(OpenEventNamed(L"\\BaseNamedObjects\\S", 0, SYNCHRONIZE, &Handle), STATUS_SUCCESS);
+    assert_status(OpenEventNamed(L"\\BaseNamedObjects\\S", 0, SYNCHRONIZE, &Handle),
+                  STATUS_SUCCESS);
     assert_status(NtSetSecurityObject(Handle, DACL_SECURITY_INFORMATION, Denying),
                   STATUS_ACCESS_DENIED);
-    assert_status(NtQuerySecurityObject(Handle, DACL_SECURITY_INFORMATION, Buffer, sizeof(Buffer),
-                                        &Needed),
-                  STATUS_ACCESS_DENIED);
+    assert_status(
+        NtQuerySecurityObject(Handle, DACL_SECURITY_INFORMATION, Buffer, sizeof(Buffer), &Needed),
+        STATUS_ACCESS_DENIED);
     NtClose(Handle);
     assert_status(NtSetSecurityObject(Owner, OWNER_SECURITY_INFORMATION, Admins),
                   STATUS_INVALID_OWNER);
@@ -203,10 +208,8 @@ int
 main(int Count, char **Arguments)
 {
     const struct CMUnitTest Tests[] = {
-        OB_TEST(driver_first_event),
-        OB_TEST(force_access_check),
-        OB_TEST(where_a_user_may_create),
-        OB_TEST(defaults_of_creators),
+        OB_TEST(driver_first_event),      OB_TEST(force_access_check),
+        OB_TEST(where_a_user_may_create), OB_TEST(defaults_of_creators),
         OB_TEST(changing_security),
     };
 

@@ -10,13 +10,13 @@ enum
 
 static volatile LONG Failures, Created;
 
-#define CHECK(Condition)                  \
-    do                                    \
-    {                                     \
-        if (!(Condition))                 \
-        {                                 \
+#define CHECK(Condition)                     \
+    do                                       \
+    {                                        \
+        if (!(Condition))                    \
+        {                                    \
             InterlockedIncrement(&Failures); \
-        }                                 \
+        }                                    \
     } while (0)
 
 static void
@@ -47,9 +47,8 @@ OneName(PVOID Context)
     {
         HANDLE Handle, Opened;
         PVOID Event = NULL;
-        NTSTATUS Status =
-            CreateEventNamed(L"\\BaseNamedObjects\\Contended", i % 2 ? OBJ_OPENIF : 0,
-                             EVENT_ALL_ACCESS, &Handle);
+        NTSTATUS Status = CreateEventNamed(L"\\BaseNamedObjects\\Contended", i % 2 ? OBJ_OPENIF : 0,
+                                           EVENT_ALL_ACCESS, &Handle);
 
         if (Status == STATUS_OBJECT_NAME_COLLISION)
         {
@@ -111,6 +110,15 @@ OneHandle(PVOID Context)
             CHECK(NtCreateEvent(&Handle, SYNCHRONIZE, NULL, NotificationEvent, FALSE) ==
                   STATUS_SUCCESS);
             InterlockedExchangePointer((PVOID *)&Shared, Handle);
+            // Long enough that lookups find it open, short enough that they meet the close.
+            for (ULONG j = 0; j < 20; j++)
+            {
+                PVOID Own;
+
+                CHECK(ObReferenceObjectByHandle(Handle, 0, ObpEventType, KernelMode, &Own, NULL) ==
+                      STATUS_SUCCESS);
+                ObDereferenceObject(Own);
+            }
             CHECK(NtClose(Handle) == STATUS_SUCCESS);
         }
         else
@@ -124,7 +132,8 @@ OneHandle(PVOID Context)
             // Whatever it is by now: an event with what its maker asked for, or nothing.
             if (NT_SUCCESS(Status))
             {
-                CHECK(Rights.GrantedAccess == SYNCHRONIZE || Rights.GrantedAccess == EVENT_ALL_ACCESS);
+                CHECK(Rights.GrantedAccess == SYNCHRONIZE ||
+                      Rights.GrantedAccess == EVENT_ALL_ACCESS);
                 KeSetEvent(Object, 0, FALSE);
                 ObDereferenceObject(Object);
             }

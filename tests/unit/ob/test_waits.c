@@ -9,8 +9,9 @@ CreateMany(HANDLE *Handles, ULONG Count)
 {
     for (ULONG i = 0; i < Count; i++)
     {
-        assert_status(NtCreateEvent(&Handles[i], EVENT_ALL_ACCESS, NULL, SynchronizationEvent, FALSE),
-                      STATUS_SUCCESS);
+        assert_status(
+            NtCreateEvent(&Handles[i], EVENT_ALL_ACCESS, NULL, SynchronizationEvent, FALSE),
+            STATUS_SUCCESS);
     }
 }
 
@@ -90,7 +91,8 @@ multiple(void **State)
                   STATUS_INVALID_PARAMETER_MIX);
     assert_status(NtWaitForMultipleObjects(2, Handles, WaitAny, FALSE, &Now), STATUS_TIMEOUT);
     Handles[3] = (HANDLE)0x7FF0;
-    assert_status(NtWaitForMultipleObjects(5, Handles, WaitAny, FALSE, &Now), STATUS_INVALID_HANDLE);
+    assert_status(NtWaitForMultipleObjects(5, Handles, WaitAny, FALSE, &Now),
+                  STATUS_INVALID_HANDLE);
     assert_status(NtWaitForMultipleObjects(2, (HANDLE *)(ULONG_PTR)0x1000, WaitAny, FALSE, &Now),
                   STATUS_ACCESS_VIOLATION);
     NthostDetachProcess(Process, 0);
@@ -114,9 +116,9 @@ woken_by_another_thread(void **State)
     CreateMany(Handles, 6);
     Event = EventOf(Handles[4]);
     InitializeObjectAttributes(&Attributes, NULL, OBJ_KERNEL_HANDLE, NULL, NULL);
-    assert_status(PsCreateSystemThread(&Thread, THREAD_ALL_ACCESS, &Attributes, NULL, NULL, SetSoon,
-                                       Event),
-                  STATUS_SUCCESS);
+    assert_status(
+        PsCreateSystemThread(&Thread, THREAD_ALL_ACCESS, &Attributes, NULL, NULL, SetSoon, Event),
+        STATUS_SUCCESS);
     assert_status(NtWaitForMultipleObjects(6, Handles, WaitAny, FALSE, NULL), STATUS_WAIT_0 + 4);
     assert_status(ZwWaitForSingleObject(Thread, FALSE, NULL), STATUS_SUCCESS);
     ZwClose(Thread);

@@ -75,6 +75,20 @@ Living(POBJECT_TYPE Type)
     return Count;
 }
 
+// The count of living objects returns to what it was. A rundown's own host thread ends a little after
+// it has told everybody.
+static inline void
+AwaitLiving(POBJECT_TYPE Type, ULONG Wanted)
+{
+    uint64_t Limit = OsMonotonicNs() + PATIENCE_NS;
+
+    while (Living(Type) != Wanted && OsMonotonicNs() < Limit)
+    {
+        OsYield();
+    }
+    assert_int_equal(Living(Type), Wanted);
+}
+
 static inline BOOLEAN
 IsSignaled(PVOID Object)
 {

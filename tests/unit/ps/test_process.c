@@ -49,8 +49,8 @@ AProcessLivesAndDies(void **State)
     assert_status(PsLookupProcessByProcessId(Id, &Found), STATUS_INVALID_CID);
     assert_ptr_equal(Found, POISON);
     ObDereferenceObject(Process);
-    assert_int_equal(Living(ObpProcessType), Before);
-    assert_int_equal(Living(ObpTokenType), Tokens);
+    AwaitLiving(ObpProcessType, Before);
+    AwaitLiving(ObpTokenType, Tokens);
     Stop();
 }
 
@@ -71,7 +71,7 @@ NoThreadComesTooLate(void **State)
     PspWaitForProcess(Process);
     assert_status(PspCreateThread(Process, &Thread), STATUS_PROCESS_IS_TERMINATING);
     ObDereferenceObject(Process);
-    assert_int_equal(Living(ObpThreadType), Before);
+    AwaitLiving(ObpThreadType, Before);
     Stop();
 }
 

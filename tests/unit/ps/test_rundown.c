@@ -308,7 +308,7 @@ HandlesAreClosedBeforeTheProcessSignals(void **State)
     }
     NthostDetachProcess(Local, 5);
     assert_null(Process->Handles);
-    assert_int_equal(Living(ObpEventType), Before);
+    AwaitLiving(ObpEventType, Before);
     assert_status(PsGetProcessExitStatus(Process), 5);
     ObDereferenceObject(Process);
     Stop();
@@ -402,8 +402,8 @@ DeathAgainstThreadsThatComeAndGo(void **State)
         ObDereferenceObject(Anchor);
         ObDereferenceObject(Storm.Process);
     }
-    assert_int_equal(Living(ObpThreadType), Threads);
-    assert_int_equal(Living(ObpProcessType), Processes);
+    AwaitLiving(ObpThreadType, Threads);
+    AwaitLiving(ObpProcessType, Processes);
     Stop();
 }
 

@@ -60,7 +60,7 @@ AThreadRunsAndEndsByReturning(void **State)
     assert_true(Identity.System);
     assert_status(Thread->ExitStatus, STATUS_SUCCESS);
     ObDereferenceObject(Thread);
-    assert_int_equal(Living(ObpThreadType), Before);
+    AwaitLiving(ObpThreadType, Before);
     Stop();
 }
 
@@ -223,7 +223,7 @@ BadArgumentsChangeNothing(void **State)
                   STATUS_INSUFFICIENT_RESOURCES);
     VfFaultPlan = NULL;
     assert_ptr_equal(Handle, POISON);
-    assert_int_equal(Living(ObpThreadType), Before);
+    AwaitLiving(ObpThreadType, Before);
     assert_false(IsSignaled(&Gate.Entered));
     Stop();
 }
@@ -259,7 +259,7 @@ ManyThreadsComeAndGo(void **State)
         }
     }
     assert_int_equal(__atomic_load_n(&Count, __ATOMIC_RELAXED), 4 * TEST_ROUNDS(500));
-    assert_int_equal(Living(ObpThreadType), Before);
+    AwaitLiving(ObpThreadType, Before);
     Stop();
 }
 

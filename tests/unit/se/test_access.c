@@ -160,8 +160,7 @@ defaults(void **State)
 
         assert_status(SepCreateToken(Cases[i].Who, &Token), STATUS_SUCCESS);
         assert_status(SepDefaultDescriptor(Token, &Descriptor), STATUS_SUCCESS);
-        assert_true(
-            SeValidSecurityDescriptor(RtlLengthSecurityDescriptor(Descriptor), Descriptor));
+        assert_true(SeValidSecurityDescriptor(RtlLengthSecurityDescriptor(Descriptor), Descriptor));
         SepGetParts(Descriptor, &Parts);
         assert_true(RtlEqualSid(Parts.Owner, SepSid(Cases[i].Owner)));
         assert_non_null(Parts.Group);

@@ -40,23 +40,17 @@ MakeSample(SAMPLE *Sample)
     }
 }
 
+// As a user-mode caller. One process for a whole case: the rundown of one frees in the background.
 static NTSTATUS
 Capture(SAMPLE *Sample)
 {
-    NTHOST_PROCESS *Process = BecomeProcess("user");
+    ULONG64 Bytes = MiPoolBytes();
     PVOID Descriptor = POISON;
-    ULONG64 Bytes;
-    NTSTATUS Status;
+    NTSTATUS Status = SepCaptureDescriptor(Sample, UserMode, &Descriptor);
 
-    // The rundown of the last case's process still frees.
-    PspFlushExits();
-    ObpFlushDeferred();
-    Bytes = MiPoolBytes();
-    Status = SepCaptureDescriptor(Sample, UserMode, &Descriptor);
     if (NT_SUCCESS(Status))
     {
-        assert_true(
-            SeValidSecurityDescriptor(RtlLengthSecurityDescriptor(Descriptor), Descriptor));
+        assert_true(SeValidSecurityDescriptor(RtlLengthSecurityDescriptor(Descriptor), Descriptor));
         ExFreePool(Descriptor);
     }
     else
@@ -64,22 +58,23 @@ Capture(SAMPLE *Sample)
         assert_null(Descriptor);
     }
     assert_int_equal(MiPoolBytes(), Bytes);
-    NthostDetachProcess(Process, 0);
     return Status;
 }
 
-#define DAMAGED(Expected, Damage)               \
-    do                                          \
-    {                                           \
-        SAMPLE Sample;                          \
-        MakeSample(&Sample);                    \
-        Damage;                                 \
+#define DAMAGED(Expected, Damage)                  \
+    do                                             \
+    {                                              \
+        SAMPLE Sample;                             \
+        MakeSample(&Sample);                       \
+        Damage;                                    \
         assert_status(Capture(&Sample), Expected); \
     } while (0)
 
 static void
 damaged_headers(void **State)
 {
+    NTHOST_PROCESS *Process = BecomeProcess("user");
+
     (void)State;
     DAMAGED(STATUS_SUCCESS, (void)0);
     DAMAGED(STATUS_UNKNOWN_REVISION, Sample.Header.Revision = 2);
@@ -93,11 +88,14 @@ damaged_headers(void **State)
     DAMAGED(STATUS_SUCCESS, Sample.Header.Owner = Sample.Header.Group = Sample.Header.Dacl = 0);
     // Not flagged, so not looked at.
     DAMAGED(STATUS_SUCCESS, Sample.Header.Control = SE_SELF_RELATIVE; Sample.Dacl.AclSize = 1);
+    NthostDetachProcess(Process, 0);
 }
 
 static void
 damaged_identifiers(void **State)
 {
+    NTHOST_PROCESS *Process = BecomeProcess("user");
+
     (void)State;
     DAMAGED(STATUS_INVALID_SID, Sample.Owner.Revision = 2);
     DAMAGED(STATUS_INVALID_SID, Sample.Owner.SubAuthorityCount = 16);
@@ -106,11 +104,14 @@ damaged_identifiers(void **State)
     DAMAGED(STATUS_INVALID_ACL, Sample.Ace[1].Sid[1] = 16);
     // One identifier longer than its entry, which lies inside the list all the same.
     DAMAGED(STATUS_INVALID_ACL, Sample.Ace[0].Sid[1] = 3);
+    NthostDetachProcess(Process, 0);
 }
 
 static void
 damaged_lists(void **State)
 {
+    NTHOST_PROCESS *Process = BecomeProcess("user");
+
     (void)State;
     DAMAGED(STATUS_INVALID_ACL, Sample.Dacl.AclRevision = 1);
     DAMAGED(STATUS_INVALID_ACL, Sample.Dacl.AclRevision = 5);
@@ -128,6 +129,7 @@ damaged_lists(void **State)
     DAMAGED(STATUS_INVALID_ACL, Sample.Ace[1].Header.AceSize = 65532);
     DAMAGED(STATUS_INVALID_ACL, Sample.Ace[0].Header.AceType = SYSTEM_AUDIT_ACE_TYPE);
     DAMAGED(STATUS_INVALID_ACL, Sample.Ace[0].Header.AceType = 0xFF);
+    NthostDetachProcess(Process, 0);
 }
 
 static void
@@ -201,11 +203,8 @@ int
 main(int Count, char **Arguments)
 {
     const struct CMUnitTest Tests[] = {
-        OB_TEST(damaged_headers),
-        OB_TEST(damaged_identifiers),
-        OB_TEST(damaged_lists),
-        OB_TEST(bad_memory),
-        OB_TEST(built_by_a_driver),
+        OB_TEST(damaged_headers), OB_TEST(damaged_identifiers), OB_TEST(damaged_lists),
+        OB_TEST(bad_memory),      OB_TEST(built_by_a_driver),
     };
 
     if (Count > 1)

@@ -282,12 +282,8 @@ int
 main(int Count, char **Arguments)
 {
     const struct CMUnitTest Tests[] = {
-        OB_TEST(whole_descriptor),
-        OB_TEST(partial_descriptors),
-        OB_TEST(malformed),
-        OB_TEST(every_prefix_is_handled),
-        OB_TEST(too_many_entries),
-        OB_TEST(sid_routines),
+        OB_TEST(whole_descriptor),        OB_TEST(partial_descriptors), OB_TEST(malformed),
+        OB_TEST(every_prefix_is_handled), OB_TEST(too_many_entries),    OB_TEST(sid_routines),
     };
 
     if (Count > 1)

@@ -21,7 +21,11 @@ ReadForTest(const volatile char *Address)
 BARE static int
 DivideForTest(volatile int *Divisor)
 {
-    return 7 / *Divisor;
+    int Quotient = 7;
+
+    // Not in C: what divides by zero may do anything there, also nothing.
+    __asm__ volatile("cltd\n\tidivl %1" : "+a"(Quotient) : "r"(*Divisor) : "edx", "cc");
+    return Quotient;
 }
 
 BARE static void
@@ -156,11 +160,7 @@ an_applications_own_fault_takes_its_default_course(void **State)
     (void)State;
     RunChild(ApplicationFault, &Child);
     AssertNoText(&Child, "BUGCHECK");
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
     assert_int_equal(Child.Signal, SIGSEGV);
-#else
-    assert_int_not_equal(Child.Exit, 0);
-#endif
 }
 
 static void
