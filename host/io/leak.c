@@ -134,6 +134,7 @@ ReportByAddress(PDRIVER_OBJECT Driver)
     }
     ReportThreads(Name, Low, High);
     ObpReportHandlesMadeBy(Low, High, Name);
+    ObpReportObjectsMadeBy(Low, High, Name);
 }
 
 void

@@ -14,7 +14,6 @@
 // KiQuiesceThread until that is 0, because after Reply the application may already have asked for it.
 #include "ke/kip.h"
 
-
 OS_LOCK KiDispatcherLock = OS_LOCK_INIT;
 
 #define KI_DELIVERIES_AWAITED 0x80000000u
@@ -237,8 +236,7 @@ KiQuiesceThread(PKTHREAD Thread)
             __atomic_compare_exchange_n(&Thread->Deliveries, &Count, Count | KI_DELIVERIES_AWAITED,
                                         FALSE, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE))
         {
-            (void)OsWaitWord(&Thread->Deliveries, Count | KI_DELIVERIES_AWAITED, OS_FOREVER,
-                             false);
+            (void)OsWaitWord(&Thread->Deliveries, Count | KI_DELIVERIES_AWAITED, OS_FOREVER, false);
         }
     }
 }

@@ -28,7 +28,7 @@
 #include "verifier/vf.h"
 
 #define KI_DPC_BUDGET 64u
-#define KI_IDLE_STOP 3u
+#define KI_IDLE_STOP  3u
 // KDPC.Number: 0 wherever it is inserted, else the target processor + 1.
 #define KI_ANY_PROCESSOR 0u
 

@@ -24,9 +24,8 @@ KipBadEvent(PRKEVENT Event, const char *Function)
 static inline void
 KipCheckEvent(PRKEVENT Event, const char *Function)
 {
-    if (__builtin_expect(Event->Header.Type > KiEventSynchronization ||
-                             !KiIsInitialized(&Event->Header),
-                         0))
+    if (__builtin_expect(
+            Event->Header.Type > KiEventSynchronization || !KiIsInitialized(&Event->Header), 0))
     {
         KipBadEvent(Event, Function);
     }

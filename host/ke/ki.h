@@ -23,10 +23,11 @@ typedef struct _KPRCB KPRCB, *PKPRCB;
 #define KI_MAX_PROCESSORS 64
 struct _KPRCB
 {
-    _Alignas(128) uint32_t Owner;  // atomic futex word: 0 free, else owner's OsTid (bit 31: waiters)
-    uint32_t Number;               // immutable
-    PKTHREAD Current;              // owner-only
-    BOOLEAN DpcActive;             // owner-only: DPCs are being drained by the owner
+    // Atomic futex word: 0 free, else the owner's OsTid (bit 31: waiters).
+    _Alignas(128) uint32_t Owner;
+    uint32_t Number;    // immutable
+    PKTHREAD Current;   // owner-only
+    BOOLEAN DpcActive;  // owner-only: DPCs are being drained by the owner
     _Alignas(128) OS_LOCK DpcLock;
     PSINGLE_LIST_ENTRY DpcFirst, DpcLast;  // guarded by DpcLock; linked through DpcListEntry
     uint32_t DpcCount;                     // atomic hint, written under DpcLock
@@ -88,12 +89,12 @@ struct _KTHREAD
     BOOLEAN IsSystemThread;
     BOOLEAN MayPark;       // set by the port's kernel half around a system call
     BOOLEAN InSystemCall;  // a local application's thread is in the kernel (always TRUE elsewhere)
-    PKPRCB Prcb;      // the processor owned, NULL below DISPATCH_LEVEL
-    PKPRCB LastPrcb;  // the one owned last: tried first
-    ULONG SpinLocksHeld;  // verifier: driver spin locks held
-    BOOLEAN WaitNext;     // KeSetEvent(Wait = TRUE): the next call must be a wait
+    PKPRCB Prcb;           // the processor owned, NULL below DISPATCH_LEVEL
+    PKPRCB LastPrcb;       // the one owned last: tried first
+    ULONG SpinLocksHeld;   // verifier: driver spin locks held
+    BOOLEAN WaitNext;      // KeSetEvent(Wait = TRUE): the next call must be a wait
     LONG KernelApcDisable, SpecialApcDisable;  // depth of critical and guarded regions
-    KPRIORITY Priority;   // atomic; kept and reported, Linux schedules
+    KPRIORITY Priority;                        // atomic; kept and reported, Linux schedules
 
     // Guarded by KiDispatcherLock.
     KI_THREAD_STATE State;
@@ -131,13 +132,15 @@ struct _KTHREAD
 extern __thread PKTHREAD KiCurrentThread __attribute__((tls_model("initial-exec")));
 
 // ZwXxx(...) is NtXxx(...) between these two: pointers are then the kernel's own and nothing parks.
-static inline KPROCESSOR_MODE KiEnterZw(void)
+static inline KPROCESSOR_MODE
+KiEnterZw(void)
 {
     KPROCESSOR_MODE Old = KiCurrentThread->PreviousMode;
     KiCurrentThread->PreviousMode = KernelMode;
     return Old;
 }
-static inline void KiLeaveZw(KPROCESSOR_MODE Old)
+static inline void
+KiLeaveZw(KPROCESSOR_MODE Old)
 {
     KiCurrentThread->PreviousMode = Old;
 }
@@ -161,11 +164,13 @@ void KiSignalObject(DISPATCHER_HEADER *Object, KI_WAKE *Wake);
 // Ends a wait with Status, if the thread waits at all. Dispatcher lock held. TRUE if claimed.
 BOOLEAN KiUnwaitThread(PKTHREAD Thread, NTSTATUS Status, KI_WAKE *Wake);
 // SignalState is written under the dispatcher lock and read without it by KeReadStateXxx.
-static inline LONG KiSignalState(const DISPATCHER_HEADER *Object)
+static inline LONG
+KiSignalState(const DISPATCHER_HEADER *Object)
 {
     return __atomic_load_n(&Object->SignalState, __ATOMIC_RELAXED);
 }
-static inline void KiSetSignalState(DISPATCHER_HEADER *Object, LONG State)
+static inline void
+KiSetSignalState(DISPATCHER_HEADER *Object, LONG State)
 {
     __atomic_store_n(&Object->SignalState, State, __ATOMIC_RELAXED);
 }
@@ -184,7 +189,8 @@ enum
 void KiInitializeHeader(DISPATCHER_HEADER *Object, UCHAR Type, LONG State);
 // Immutable from KiInitializeHeader on, so it can be looked at without the lock.
 #define KI_INITIALIZED 0xA5
-static inline BOOLEAN KiIsInitialized(const DISPATCHER_HEADER *Object)
+static inline BOOLEAN
+KiIsInitialized(const DISPATCHER_HEADER *Object)
 {
     return Object->Signalling == KI_INITIALIZED;
 }
@@ -240,9 +246,9 @@ PKTIMER KiFindTimerIn(const void *Low, const void *High);
 PKDPC KiFindDpcIn(const void *Low, const void *High);
 
 // ---- Time ----
-LONGLONG KiInterruptTime(void);  // 100 ns units since boot
-LONGLONG KiSystemTime(void);     // 100 ns units since 1601
-#define KI_TIME_INCREMENT 156250  // 100 ns units per tick, as on a PC
+LONGLONG KiInterruptTime(void);      // 100 ns units since boot
+LONGLONG KiSystemTime(void);         // 100 ns units since 1601
+#define KI_TIME_INCREMENT    156250  // 100 ns units per tick, as on a PC
 #define KI_COUNTER_FREQUENCY 10000000
 // Deadline in OS monotonic ns for an NT timeout (NULL: OS_FOREVER; negative: relative).
 uint64_t KiDeadline(const LARGE_INTEGER *Timeout);

@@ -20,7 +20,7 @@
 #include "verifier/vf.h"
 
 #define KI_PROCESSOR_WAITERS 0x80000000u
-#define KI_PROCESSOR_SPINS 64u
+#define KI_PROCESSOR_SPINS   64u
 
 KPRCB KiProcessor[KI_MAX_PROCESSORS];
 ULONG KiProcessorCount;
@@ -124,9 +124,9 @@ KipGiveBack(PKTHREAD Thread)
     Thread->Prcb = NULL;
     Prcb->Current = NULL;
     // Release: pairs with the acquire in KipTryTake. Nothing of the processor is touched after it.
-    if (__builtin_expect((__atomic_exchange_n(&Prcb->Owner, 0, __ATOMIC_RELEASE) &
-                          KI_PROCESSOR_WAITERS) != 0,
-                         0))
+    if (__builtin_expect(
+            (__atomic_exchange_n(&Prcb->Owner, 0, __ATOMIC_RELEASE) & KI_PROCESSOR_WAITERS) != 0,
+            0))
     {
         OsWakeWord(&Prcb->Owner, 1, false);
     }
@@ -135,7 +135,8 @@ KipGiveBack(PKTHREAD Thread)
 static _Noreturn void
 KipNotAnNtThread(const char *Function)
 {
-    VfBugCheck(VfBug_DRIVER_VERIFIER_DETECTED_VIOLATION, 0, 0, 0, 0, "%s was called on a thread that is not an NT thread.", Function);
+    VfBugCheck(VfBug_DRIVER_VERIFIER_DETECTED_VIOLATION, 0, 0, 0, 0,
+               "%s was called on a thread that is not an NT thread.", Function);
 }
 
 static inline PKTHREAD
@@ -173,8 +174,8 @@ KfRaiseIrql(KIRQL NewIrql)
 
     if (__builtin_expect(NewIrql < OldIrql || NewIrql > HIGH_LEVEL, 0))
     {
-        VfBugCheck(VfBug_IRQL_NOT_GREATER_OR_EQUAL, NewIrql, OldIrql, 0, 0, "KeRaiseIrql to %u while at IRQL %u.", NewIrql,
-                   OldIrql);
+        VfBugCheck(VfBug_IRQL_NOT_GREATER_OR_EQUAL, NewIrql, OldIrql, 0, 0,
+                   "KeRaiseIrql to %u while at IRQL %u.", NewIrql, OldIrql);
     }
     if (OldIrql < DISPATCH_LEVEL && NewIrql >= DISPATCH_LEVEL)
     {
@@ -241,8 +242,8 @@ KeLowerIrql(KIRQL NewIrql)
 
     if (__builtin_expect(NewIrql > OldIrql, 0))
     {
-        VfBugCheck(VfBug_IRQL_NOT_LESS_OR_EQUAL, NewIrql, OldIrql, 0, 0, "KeLowerIrql to %u while at IRQL %u.", NewIrql,
-                   OldIrql);
+        VfBugCheck(VfBug_IRQL_NOT_LESS_OR_EQUAL, NewIrql, OldIrql, 0, 0,
+                   "KeLowerIrql to %u while at IRQL %u.", NewIrql, OldIrql);
     }
     if (OldIrql >= DISPATCH_LEVEL && NewIrql < DISPATCH_LEVEL)
     {

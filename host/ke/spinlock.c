@@ -15,10 +15,10 @@
 #include "verifier/bugcodes.h"
 #include "verifier/vf.h"
 
-#define KI_QUEUED ((ULONG_PTR)1)
-#define KI_SPINS 200u
-#define KI_YIELDS 20u
-#define KI_FIRST_SLEEP_NS 20000u
+#define KI_QUEUED           ((ULONG_PTR)1)
+#define KI_SPINS            200u
+#define KI_YIELDS           20u
+#define KI_FIRST_SLEEP_NS   20000u
 #define KI_LONGEST_SLEEP_NS 1000000u
 
 static __attribute__((noinline)) void
@@ -109,7 +109,8 @@ KipBadRelease(PKSPIN_LOCK SpinLock, ULONG_PTR Owner, ULONG_PTR Queued, const cha
 
     if (Owner == 0)
     {
-        VfBugCheck(VfBug_SPIN_LOCK_NOT_OWNED, (ULONG_PTR)SpinLock, 0, 0, 0, "%s: the spin lock is not held.", Function);
+        VfBugCheck(VfBug_SPIN_LOCK_NOT_OWNED, (ULONG_PTR)SpinLock, 0, 0, 0,
+                   "%s: the spin lock is not held.", Function);
     }
     if (Owner == (Self | (Queued ^ KI_QUEUED)))
     {

@@ -12,11 +12,11 @@
 // no digit at or above a timer's level changes, as KipNow stays below the timer and equal above it.
 #include "ke/kiwheel.h"
 
-#define KI_LEVELS 9u
-#define KI_SLOTS 64u
-#define KI_BASE_BITS 10u
+#define KI_LEVELS     9u
+#define KI_SLOTS      64u
+#define KI_BASE_BITS  10u
 #define KI_DIGIT_BITS 6u
-#define KI_FILTER 256u
+#define KI_FILTER     256u
 
 static ULONGLONG KipNow;
 static LIST_ENTRY KipSlots[KI_LEVELS][KI_SLOTS];

@@ -88,6 +88,19 @@ ObpReportHandlesMadeBy(const void *Low, const void *High, const char *Driver)
     ObpEnumerateStacks(PsInitialSystemProcess->Handles, ObpReportHandle, &Leak);
 }
 
+static BOOLEAN
+ObpMadeIn(const OBJECT_HEADER *Header, const void *Low, const void *High)
+{
+    for (ULONG i = 0; i < RTL_NUMBER_OF(Header->CreatorStack); i++)
+    {
+        if (Header->CreatorStack[i] >= Low && Header->CreatorStack[i] < High)
+        {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 static void
 ObpReportObject(void *Context, OBJECT_HEADER *Header)
 {
@@ -95,7 +108,15 @@ ObpReportObject(void *Context, OBJECT_HEADER *Header)
     LONG64 Handles;
     char Text[OBP_TEXT];
 
-    UNREFERENCED_PARAMETER(Context);
+    const OBP_LEAK *Leak = Context;
+
+    // What a driver made is told of while its code is still loaded, so that the stack has names. Its
+    // devices and links are the I/O manager's to tell.
+    if (Leak != NULL && (Header->Type == IopDeviceType || Header->Type == ObpSymbolicLinkType ||
+                         !ObpMadeIn(Header, Leak->Low, Leak->High)))
+    {
+        return;
+    }
     OsLockAcquire(&ObpNamespaceLock);
     Handles = Header->HandleCount;
     OsLockRelease(&ObpNamespaceLock);
@@ -112,6 +133,16 @@ ObpReportObject(void *Context, OBJECT_HEADER *Header)
            ObpStackDepth(Header->CreatorStack, RTL_NUMBER_OF(Header->CreatorStack)),
            "%s at %p: %lld references are still held", Text, Object,
            (long long)__atomic_load_n(&Header->PointerCount, __ATOMIC_RELAXED) - 1);
+}
+
+void
+ObpReportObjectsMadeBy(const void *Low, const void *High, const char *Driver)
+{
+    OBP_LEAK Leak = {Driver, Low, High};
+
+    PspFlushExits();
+    ObpFlushDeferred();
+    ObpEnumerateObjects(ObpReportObject, &Leak);
 }
 
 void

@@ -164,5 +164,8 @@ void ObpReportLeaks(void);
 void ObpReportHandleLeaks(OBP_HANDLE_TABLE *Table, const char *Owner);
 // Kernel handles that were made under code in [Low, High) (a driver that is being unloaded).
 void ObpReportHandlesMadeBy(const void *Low, const void *High, const char *Driver);
+// Objects (not devices or links) that code in [Low, High) made, that have no handle and are still
+// referenced.
+void ObpReportObjectsMadeBy(const void *Low, const void *High, const char *Driver);
 
 #endif

@@ -282,6 +282,12 @@ OsSelfContains(const void *Address)
 void
 OsModuleUnload(OS_MODULE *Module)
 {
+    struct link_map *Map = NULL;
+
+    if (dlinfo(Module->Handle, RTLD_DI_LINKMAP, &Map) == 0)
+    {
+        OspSymbolKeep(Map->l_name, Module->Base, Module->Low, Module->High);
+    }
     (void)dlclose(Module->Handle);
     free(Module);
 }

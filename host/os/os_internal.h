@@ -42,6 +42,10 @@ extern OS_THREAD_LOCAL OSP_STACK OspStack;
 // has none. The walker accepts its address as a first frame.
 extern OS_THREAD_LOCAL uintptr_t OspFaultFrame[2];
 
+// Notes a module that is about to be unloaded: its frames in stacks that were recorded before keep their
+// names. Base is what its addresses were moved by; it lay in [Low, High).
+void OspSymbolKeep(const char *Path, uintptr_t Base, uintptr_t Low, uintptr_t High);
+
 // Fills OspStack of the calling thread (allocates: never from a signal handler).
 void OspStackLearn(void);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The text of a stack frame: function, source line and module, from the DWARF data. For reports only.
 //
-// Guarded by SymbolLock: Session and its generation. A crash inside the DWARF reader reports through
+// Guarded by SymbolLock: Session and its generation, and the modules that are gone. A crash inside the DWARF reader reports through
 // here again on the same thread: it then finds the lock its own and gets the address alone.
 #define _GNU_SOURCE
 #include "host/os/os_internal.h"
@@ -16,6 +16,16 @@
 static OS_LOCK SymbolLock = OS_LOCK_INIT;
 static Dwfl *Session;
 static uint64_t SessionGeneration;
+
+// Modules that were unloaded, the oldest overwritten: leaks are reported when their makers are gone.
+#define GONE_MODULES 16u
+typedef struct GONE
+{
+    uintptr_t Base, Low, High;
+    char Path[512];
+} GONE;
+static GONE Gone[GONE_MODULES];
+static unsigned GoneCount;
 
 // Debugging data comes from the modules themselves. The library's own search may ask a server on the
 // network for it: a crash report must not wait for that.
@@ -115,11 +125,11 @@ FindLine(Dwfl_Module *Module, Dwarf_Addr Address, int *Number)
 }
 
 static bool
-DescribeLocked(uintptr_t Frame, char *Text, size_t TextSize)
+DescribeLocked(Dwfl *View, uintptr_t Frame, char *Text, size_t TextSize)
 {
     Dwarf_Addr Inside = Frame - 1;  // a return address may already belong to the next line
     Dwarf_Addr Start = 0;
-    Dwfl_Module *Module = dwfl_addrmodule(Session, Inside);
+    Dwfl_Module *Module = dwfl_addrmodule(View, Inside);
     GElf_Off Offset = 0;
     GElf_Sym Symbol;
     const char *Path;
@@ -157,6 +167,58 @@ DescribeLocked(uintptr_t Frame, char *Text, size_t TextSize)
 }
 
 void
+OspSymbolKeep(const char *Path, uintptr_t Base, uintptr_t Low, uintptr_t High)
+{
+    GONE *Entry;
+
+    OsLockAcquire(&SymbolLock);
+    Entry = &Gone[GoneCount++ % GONE_MODULES];
+    Entry->Base = Base;
+    Entry->Low = Low;
+    Entry->High = High;
+    snprintf(Entry->Path, sizeof(Entry->Path), "%s", Path);
+    OsLockRelease(&SymbolLock);
+}
+
+// Reads the file that the module came from. One that was built anew since gives wrong names, which is
+// why a module that is still there is always asked first.
+static bool
+DescribeGoneLocked(uintptr_t Frame, char *Text, size_t TextSize)
+{
+    static const Dwfl_Callbacks Callbacks = {
+        .find_elf = dwfl_build_id_find_elf,
+        .find_debuginfo = FindNoSeparateFile,
+        .section_address = dwfl_offline_section_address,
+    };
+    const GONE *Found = NULL;
+    bool Described = false;
+    Dwfl *View;
+
+    for (unsigned Age = 1; Age <= GoneCount && Age <= GONE_MODULES && Found == NULL; Age++)
+    {
+        const GONE *Entry = &Gone[(GoneCount - Age) % GONE_MODULES];
+
+        if (Frame > Entry->Low && Frame <= Entry->High)
+        {
+            Found = Entry;
+        }
+    }
+    View = Found != NULL ? dwfl_begin(&Callbacks) : NULL;
+    if (View == NULL)
+    {
+        return false;
+    }
+    dwfl_report_begin(View);
+    if (dwfl_report_elf(View, Found->Path, Found->Path, -1, Found->Base, true) != NULL &&
+        dwfl_report_end(View, NULL, NULL) == 0)
+    {
+        Described = DescribeLocked(View, Frame, Text, TextSize);
+    }
+    dwfl_end(View);
+    return Described;
+}
+
+void
 OsStackSymbol(void *Frame, char *Text, size_t TextSize)
 {
     bool Found = false;
@@ -168,7 +230,8 @@ OsStackSymbol(void *Frame, char *Text, size_t TextSize)
     if (Frame != NULL && !OsLockIsMine(&SymbolLock))
     {
         OsLockAcquire(&SymbolLock);
-        Found = OpenSessionLocked() && DescribeLocked((uintptr_t)Frame, Text, TextSize);
+        Found = (OpenSessionLocked() && DescribeLocked(Session, (uintptr_t)Frame, Text, TextSize)) ||
+                DescribeGoneLocked((uintptr_t)Frame, Text, TextSize);
         OsLockRelease(&SymbolLock);
     }
     if (!Found)

@@ -95,8 +95,8 @@ PspCreateProcess(const char *ImageName, SEP_WHO Who, PEPROCESS *Process)
 NTSTATUS
 PspExpectProcess(PEPROCESS Creator, uint32_t HostPid, PEPROCESS *Process)
 {
-    NTSTATUS Status = PspCreateProcessWithToken("(starting)", Creator->Token,
-                                                Creator->UniqueProcessId, Process);
+    NTSTATUS Status =
+        PspCreateProcessWithToken("(starting)", Creator->Token, Creator->UniqueProcessId, Process);
 
     if (NT_SUCCESS(Status))
     {

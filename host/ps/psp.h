@@ -14,7 +14,7 @@
 
 typedef struct _ETHREAD
 {
-    KTHREAD Tcb;  // first
+    KTHREAD Tcb;                // first
     PEPROCESS Process;          // referenced; immutable
     PEPROCESS AttachedProcess;  // owner thread only; rundown works inside the dying process
     HANDLE UniqueThread;
@@ -27,15 +27,15 @@ typedef struct _ETHREAD
     OS_THREAD *HostThread;
     void *Port;  // syscall: the remote port's kernel side, NULL otherwise; freed by FreePort
     void (*FreePort)(void *Port);  // at the thread object's deletion
-    PVOID StartStack[8];  // creator, for leak reports
+    PVOID StartStack[8];           // creator, for leak reports
     // Guarded by Process->Lock.
-    BOOLEAN Exiting;      // somebody runs PspExitThread for it
-    BOOLEAN ToldToEnd;    // rundown: KiSetTerminating was called
-    BOOLEAN Stopped;      // rundown: it has been stopped, or stops itself
-    uint32_t CallState;   // atomic futex word of local threads: PSP_CALL_*
-    uint32_t HostReady;   // futex word: HostThread is set
-    void **ExitJump;      // system threads: where PsTerminateSystemThread goes
-    PVOID IoObject;       // IoCreateSystemThread: referenced until the thread object is deleted
+    BOOLEAN Exiting;     // somebody runs PspExitThread for it
+    BOOLEAN ToldToEnd;   // rundown: KiSetTerminating was called
+    BOOLEAN Stopped;     // rundown: it has been stopped, or stops itself
+    uint32_t CallState;  // atomic futex word of local threads: PSP_CALL_*
+    uint32_t HostReady;  // futex word: HostThread is set
+    void **ExitJump;     // system threads: where PsTerminateSystemThread goes
+    PVOID IoObject;      // IoCreateSystemThread: referenced until the thread object is deleted
 } ETHREAD;
 
 // Where a local application's thread is. The thread itself moves between the first two, with one
@@ -44,7 +44,7 @@ enum
 {
     PspCallOutside = 0,
     PspCallInside = 1,
-    PspCallStopped = 2,   // it will never run a service again
+    PspCallStopped = 2,    // it will never run a service again
     PspCallStopAsked = 3,  // inside, and becomes stopped when it leaves
 };
 
@@ -89,14 +89,14 @@ typedef struct _EPROCESS
     int MemoryFd;      // remote: its /proc/self/mem; -1: same address space
     void *Connection;  // syscall: the remote connection, NULL otherwise
     const PSP_CONNECTION_OPERATIONS *ConnectionOperations;
-    LIST_ENTRY ViewList;  // mm: mapped views, guarded by Lock
+    LIST_ENTRY ViewList;   // mm: mapped views, guarded by Lock
     ULONG ExitingThreads;  // off ThreadList but not yet signaled; guarded by Lock
     BOOLEAN Expected;      // announced by its creator, not claimed yet; guarded by Lock
     BOOLEAN OwnStatus;     // ExitStatus is what NthExitProcess or NtTerminateProcess said; Lock
     BOOLEAN Reported;      // ExitStatus is what its creator saw; guarded by Lock
     HANDLE ParentId;
-    KEVENT ThreadsGone;    // notification: no thread is left and none can come
-    uint32_t DeadWord;     // atomic futex word: 1 once run down
+    KEVENT ThreadsGone;               // notification: no thread is left and none can come
+    uint32_t DeadWord;                // atomic futex word: 1 once run down
     struct _EPROCESS *NextToRunDown;  // in the reaper's list; referenced there
 } EPROCESS;
 
@@ -108,7 +108,8 @@ extern OS_LOCK PspListLock;
 // the reference is its own. Routine returns to end it.
 NTSTATUS PspStartHostThread(PKSTART_ROUTINE Routine, PVOID Context, const char *Name);
 
-static inline PETHREAD PspCurrentThread(void)
+static inline PETHREAD
+PspCurrentThread(void)
 {
     return (PETHREAD)KiCurrentThread;
 }
@@ -139,7 +140,8 @@ void PspWaitForProcess(PEPROCESS Process);
 // A local application's thread enters and leaves the kernel: the rundown of its process neither stops
 // it in the middle of a service nor waits for one that runs the application's own code. FALSE: the
 // process is being run down and the thread is an NT thread no more: unbind it, call nothing.
-static inline BOOLEAN PspEnterCall(PETHREAD Thread)
+static inline BOOLEAN
+PspEnterCall(PETHREAD Thread)
 {
     uint32_t State = PspCallOutside;
 
@@ -149,7 +151,8 @@ static inline BOOLEAN PspEnterCall(PETHREAD Thread)
 }
 void PspLeaveCallSlow(PETHREAD Thread);
 // FALSE: as above; the thread object may be gone once this returned, unless the caller references it.
-static inline BOOLEAN PspLeaveCall(PETHREAD Thread)
+static inline BOOLEAN
+PspLeaveCall(PETHREAD Thread)
 {
     uint32_t State = PspCallInside;
 
@@ -168,8 +171,12 @@ void PspReportThreads(const void *Low, const void *High);
 // Waits until every system thread and process that has been signaled has also let go of its object:
 // before objects are counted. PASSIVE_LEVEL, no host lock.
 void PspFlushExits(void);
+// Bracket the time between such a signal and the letting go.
+void PspBeginExit(void);
+void PspEndExit(void);
 // The process whose context the caller is in (PsGetCurrentProcess).
-static inline PEPROCESS PspCurrentProcess(void)
+static inline PEPROCESS
+PspCurrentProcess(void)
 {
     PETHREAD Thread = PspCurrentThread();
     return Thread->AttachedProcess ? Thread->AttachedProcess : Thread->Process;

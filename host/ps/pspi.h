@@ -23,9 +23,6 @@ void PspStopReaper(void);
 // Gives a system thread its host thread. On failure the caller ends the thread object.
 NTSTATUS PspRunSystemThread(PETHREAD Thread, const char *Name);
 void PspJoinLastThread(void);
-// Brackets what PspFlushExits waits for.
-void PspBeginExit(void);
-void PspEndExit(void);
 HANDLE PspNewId(void);
 void PspResetIds(void);
 

@@ -83,10 +83,10 @@ NtOpenProcess(PHANDLE ProcessHandle, ACCESS_MASK DesiredAccess,
                                   KiCurrentThread->PreviousMode, &Captured);
     if (NT_SUCCESS(Status))
     {
-        Status = Captured.Attributes.ObjectName != NULL
-                     ? STATUS_INVALID_PARAMETER_MIX
-                     : PspOpenProcess(ProcessHandle, DesiredAccess, Captured.Attributes.Attributes,
-                                      &Id);
+        Status =
+            Captured.Attributes.ObjectName != NULL
+                ? STATUS_INVALID_PARAMETER_MIX
+                : PspOpenProcess(ProcessHandle, DesiredAccess, Captured.Attributes.Attributes, &Id);
     }
     ObpFreeCapturedAttributes(&Captured);
     return Status;
@@ -163,9 +163,9 @@ NtQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS ProcessInformat
     {
         return STATUS_INFO_LENGTH_MISMATCH;
     }
-    Status = ObReferenceObjectByHandle(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION,
-                                       ObpProcessType, KiCurrentThread->PreviousMode,
-                                       (PVOID *)&Process, NULL);
+    Status =
+        ObReferenceObjectByHandle(ProcessHandle, PROCESS_QUERY_LIMITED_INFORMATION, ObpProcessType,
+                                  KiCurrentThread->PreviousMode, (PVOID *)&Process, NULL);
     if (!NT_SUCCESS(Status))
     {
         return Status;
@@ -189,9 +189,9 @@ ZwQueryInformationProcess(HANDLE ProcessHandle, PROCESSINFOCLASS ProcessInformat
                           PULONG ReturnLength)
 {
     KPROCESSOR_MODE Old = KiEnterZw();
-    NTSTATUS Status = NtQueryInformationProcess(ProcessHandle, ProcessInformationClass,
-                                                ProcessInformation, ProcessInformationLength,
-                                                ReturnLength);
+    NTSTATUS Status =
+        NtQueryInformationProcess(ProcessHandle, ProcessInformationClass, ProcessInformation,
+                                  ProcessInformationLength, ReturnLength);
 
     KiLeaveZw(Old);
     return Status;
@@ -215,9 +215,9 @@ NtQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS ThreadInformationC
     {
         return STATUS_INFO_LENGTH_MISMATCH;
     }
-    Status = ObReferenceObjectByHandle(ThreadHandle, THREAD_QUERY_LIMITED_INFORMATION,
-                                       ObpThreadType, KiCurrentThread->PreviousMode,
-                                       (PVOID *)&Thread, NULL);
+    Status =
+        ObReferenceObjectByHandle(ThreadHandle, THREAD_QUERY_LIMITED_INFORMATION, ObpThreadType,
+                                  KiCurrentThread->PreviousMode, (PVOID *)&Thread, NULL);
     if (!NT_SUCCESS(Status))
     {
         return Status;
@@ -242,9 +242,9 @@ ZwQueryInformationThread(HANDLE ThreadHandle, THREADINFOCLASS ThreadInformationC
                          PULONG ReturnLength)
 {
     KPROCESSOR_MODE Old = KiEnterZw();
-    NTSTATUS Status = NtQueryInformationThread(ThreadHandle, ThreadInformationClass,
-                                               ThreadInformation, ThreadInformationLength,
-                                               ReturnLength);
+    NTSTATUS Status =
+        NtQueryInformationThread(ThreadHandle, ThreadInformationClass, ThreadInformation,
+                                 ThreadInformationLength, ReturnLength);
 
     KiLeaveZw(Old);
     return Status;

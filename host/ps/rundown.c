@@ -127,10 +127,10 @@ PspStopLocalThread(PETHREAD Thread)
         }
         else
         {
-            (void)__atomic_compare_exchange_n(
-                &Thread->CallState, &State,
-                State == PspCallOutside ? PspCallStopped : PspCallStopAsked, FALSE, __ATOMIC_ACQUIRE,
-                __ATOMIC_ACQUIRE);
+            (void)__atomic_compare_exchange_n(&Thread->CallState, &State,
+                                              State == PspCallOutside ? PspCallStopped
+                                                                      : PspCallStopAsked,
+                                              FALSE, __ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE);
             State = __atomic_load_n(&Thread->CallState, __ATOMIC_ACQUIRE);
         }
     }

@@ -103,8 +103,8 @@ PspSystemThread(void *Context)
     }
     Host = Thread->HostThread;
     PspBeginExit();
-    PspExitThread(Thread, Thread->ExitStatus == STATUS_PENDING ? STATUS_SUCCESS
-                                                               : Thread->ExitStatus);
+    PspExitThread(Thread,
+                  Thread->ExitStatus == STATUS_PENDING ? STATUS_SUCCESS : Thread->ExitStatus);
     KiUnbindThread();
     ObDereferenceObjectDeferDelete(Thread);
     Previous = __atomic_exchange_n(&PspZombie, Host, __ATOMIC_ACQ_REL);
@@ -182,8 +182,9 @@ PspStartDriverThread(PETHREAD Thread, PHANDLE ThreadHandle, ULONG DesiredAccess,
     HANDLE Handle;
     NTSTATUS Status;
 
-    Status = ObOpenObjectByPointer(Thread, ObjectAttributes != NULL ? ObjectAttributes->Attributes : 0,
-                                   NULL, DesiredAccess, ObpThreadType, KernelMode, &Handle);
+    Status =
+        ObOpenObjectByPointer(Thread, ObjectAttributes != NULL ? ObjectAttributes->Attributes : 0,
+                              NULL, DesiredAccess, ObpThreadType, KernelMode, &Handle);
     if (!NT_SUCCESS(Status))
     {
         return Status;
@@ -206,8 +207,8 @@ PspStartDriverThread(PETHREAD Thread, PHANDLE ThreadHandle, ULONG DesiredAccess,
 
 NTSTATUS
 IoCreateSystemThread(PVOID IoObject, PHANDLE ThreadHandle, ULONG DesiredAccess,
-                     POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ProcessHandle,
-                     PCLIENT_ID ClientId, PKSTART_ROUTINE StartRoutine, PVOID StartContext)
+                     POBJECT_ATTRIBUTES ObjectAttributes, HANDLE ProcessHandle, PCLIENT_ID ClientId,
+                     PKSTART_ROUTINE StartRoutine, PVOID StartContext)
 {
     PEPROCESS Process = PsInitialSystemProcess;
     PETHREAD Thread;
@@ -316,11 +317,13 @@ PspReportThreads(const void *Low, const void *High)
     {
         ULONG Frames = 0;
 
-        while (Frames < RTL_NUMBER_OF(Leaked[i]->StartStack) && Leaked[i]->StartStack[Frames] != NULL)
+        while (Frames < RTL_NUMBER_OF(Leaked[i]->StartStack) &&
+               Leaked[i]->StartStack[Frames] != NULL)
         {
             Frames++;
         }
-        VfLeak(Leaked[i]->StartStack, Frames, "system thread %u is still running (it started at %p)",
+        VfLeak(Leaked[i]->StartStack, Frames,
+               "system thread %u is still running (it started at %p)",
                (unsigned)(ULONG_PTR)Leaked[i]->UniqueThread, (void *)Leaked[i]->StartRoutine);
         ObDereferenceObject(Leaked[i]);
     }

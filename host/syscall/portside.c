@@ -365,11 +365,13 @@ static void NtpKernelHalf(void *Context)
         OsThreadDetach(Port->Host);
         Port->Host = NULL;
     }
+    PspBeginExit();
     __atomic_store_n(&Port->Ended, 1, __ATOMIC_RELEASE);
     OsWakeWord(&Port->Ended, UINT32_MAX, false);
     // The reference NtpCreatePort took for this loop; the port is freed with the thread object, by a
     // worker, never here.
     ObDereferenceObjectDeferDelete(Thread);
+    PspEndExit();
 }
 
 // The port's memory. Called at the thread object's deletion: the kernel half holds a reference, so

@@ -6,7 +6,13 @@
 #include "verifier/bugcodes.h"
 
 VF_LEVEL VfLevel = VfStandard;
-BOOLEAN (*VfFaultPlan)(const char *Function);
+VF_FAULT_PLAN *VfFaultPlan;
+
+void
+VfSetFaultPlan(VF_FAULT_PLAN *Plan)
+{
+    __atomic_store_n(&VfFaultPlan, Plan, __ATOMIC_RELAXED);
+}
 
 NTSTATUS
 VfStart(VF_LEVEL Level)
@@ -16,7 +22,7 @@ VfStart(VF_LEVEL Level)
         return STATUS_INVALID_PARAMETER;
     }
     VfLevel = Level;
-    VfFaultPlan = NULL;
+    VfSetFaultPlan(NULL);
     VfpForgetLeaks();
     VfpStartPrinter();
     VfInstallFaultHandler();

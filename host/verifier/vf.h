@@ -44,11 +44,17 @@ void VfCheckMaxIrql(KIRQL Max, const char *Function);
 
 // Fault injection's one question, at every fallible call. FALSE unless a plan says so. Only
 // --fault of a later issue sets a plan; the seam is here from the start.
-extern BOOLEAN (*VfFaultPlan)(const char *Function);
+typedef BOOLEAN VF_FAULT_PLAN(const char *Function);
+extern VF_FAULT_PLAN *VfFaultPlan;  // atomic
+// NULL: no faults. Threads may be in fallible calls meanwhile: each asks the old plan or the new one.
+void VfSetFaultPlan(VF_FAULT_PLAN *Plan);
 static inline BOOLEAN
 VfFault(const char *Function)
 {
-    return VfFaultPlan != NULL && VfFaultPlan(Function);
+    // Relaxed: a plan is code and its own state, which it guards itself.
+    VF_FAULT_PLAN *Plan = __atomic_load_n(&VfFaultPlan, __ATOMIC_RELAXED);
+
+    return Plan != NULL && Plan(Function);
 }
 
 // The fault handler of the host: driver and host faults become bugchecks.

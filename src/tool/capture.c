@@ -15,15 +15,18 @@
 #define BUFFER_BYTES (32 << 20)
 // Live packets are delivered when a block of the buffer is full or this old.
 #define BLOCK_AGE_MS 1
-// Packets of a file that are fed together.
+// Packets of a file that are fed together. A pipe may be somebody's live capture: one at a time.
 #define FILE_BATCH 64
+#define PIPE_BATCH 1
 
 struct CAPTURE
 {
     pcap_t *Library;
     pcap_dumper_t *Keep;
     const char *KeepName;  // borrowed from the options
+    int KeepError;         // errno of the first write that failed
     bool Live;
+    int Batch;  // of pcap_dispatch
     uint32_t SnapBytes;
     uint64_t Cut;
     atomic_bool Stopping;  // relaxed: pcap_breakloop carries the news, this only outlives its flag
@@ -72,6 +75,7 @@ OpenInterface(CAPTURE *Capture, const CAPTURE_OPTIONS *Options, char *Message, s
     pcap_set_snaplen(Capture->Library, (int)Options->SnapBytes);
     pcap_set_timeout(Capture->Library, BLOCK_AGE_MS);
     pcap_set_buffer_size(Capture->Library, BUFFER_BYTES);
+    Capture->Batch = -1;  // one block of the buffer
     int Error = pcap_activate(Capture->Library);
     if (Error >= 0)
     {
@@ -108,6 +112,7 @@ OpenFile(CAPTURE *Capture, const CAPTURE_OPTIONS *Options, char *Message, size_t
             Reason);
         return CaptureBad;
     }
+    Capture->Batch = ftell(pcap_file(Capture->Library)) >= 0 ? FILE_BATCH : PIPE_BATCH;
     return CaptureEnded;
 }
 
@@ -202,6 +207,10 @@ Deliver(u_char *User, const struct pcap_pkthdr *Given, const u_char *Bytes)
     if (Capture->Keep != NULL)
     {
         pcap_dump((u_char *)Capture->Keep, &Header, Bytes);
+        if (Capture->KeepError == 0 && ferror(pcap_dump_file(Capture->Keep)))
+        {
+            Capture->KeepError = errno;  // told at the end: the feed itself is not the worse for it
+        }
     }
     UPCALL_PACKET_HEADER Packet = {.Seconds = (uint32_t)Header.ts.tv_sec,
                                    .Microseconds = (uint32_t)Header.ts.tv_usec,
@@ -221,8 +230,7 @@ CaptureRun(CAPTURE *Capture, CAPTURE_SINK *Sink, CAPTURE_PAUSE *Pause, void *Con
     Capture->Context = Context;
     while (!atomic_load_explicit(&Capture->Stopping, memory_order_relaxed))
     {
-        int Count = pcap_dispatch(Capture->Library, Capture->Live ? -1 : FILE_BATCH, Deliver,
-                                  (u_char *)Capture);
+        int Count = pcap_dispatch(Capture->Library, Capture->Batch, Deliver, (u_char *)Capture);
         if (Count == PCAP_ERROR)
         {
             // Read now: what Pause writes must not come between.
@@ -269,11 +277,14 @@ CaptureClose(CAPTURE *Capture, char *Message, size_t Size)
     bool Written = true;
     if (Capture->Keep != NULL)
     {
-        errno = 0;
-        if (pcap_dump_flush(Capture->Keep) != 0 || ferror(pcap_dump_file(Capture->Keep)))
+        if (pcap_dump_flush(Capture->Keep) != 0 && Capture->KeepError == 0)
+        {
+            Capture->KeepError = errno;
+        }
+        if (Capture->KeepError != 0)
         {
             Say(Message, Size, "cannot write %s whole: %s", Capture->KeepName,
-                errno != 0 ? strerror(errno) : "a write failed");
+                strerror(Capture->KeepError));
             Written = false;
         }
         pcap_dump_close(Capture->Keep);

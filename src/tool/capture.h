@@ -13,11 +13,11 @@ typedef struct CAPTURE CAPTURE;
 
 typedef enum CAPTURE_STATUS
 {
-    CaptureEnded,       // the file's end, or CaptureStop, or the sink wanted no more
-    CaptureRefused,     // not begun: no permission to capture
-    CaptureBad,         // not begun: no such interface or file, no capture file, a wrong filter
-    CaptureBroken,      // failed midway; all that was delivered before stands
-    CaptureNoLibrary,   // this build cannot
+    CaptureEnded,      // the file's end, or CaptureStop, or the sink wanted no more
+    CaptureRefused,    // not begun: no permission to capture
+    CaptureBad,        // not begun: no such interface or file, no capture file, a wrong filter
+    CaptureBroken,     // failed midway; all that was delivered before stands
+    CaptureNoLibrary,  // this build cannot
 } CAPTURE_STATUS;
 
 typedef struct CAPTURE_OPTIONS

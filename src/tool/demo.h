@@ -42,6 +42,15 @@ typedef struct DEMO
     BOOL EndTold;  // the monitors have been told that the feed has ended
 } DEMO;
 
+// ---- demo_feed.c ----
+
+// Opens what shall be fed: the capture, the file to replay, or the fallback. TOOL_OK, or a TOOL_ code
+// after it has said why not.
+int DemoOpenFeed(DEMO *Demo, FEED **Feed, BOOL *Live);
+// Feeds until the file's end or until there are enough packets, with the traffic, and ends the feed.
+// TOOL_OK, or a TOOL_ code after it has said why not.
+int DemoRunFeed(DEMO *Demo, FEED *Feed, BOOL Live);
+
 // ---- demo_monitors.c ----
 
 // Runs Command; its handle in *Process. A Win32 error code.

@@ -90,7 +90,8 @@ ParseFeed(int Count, char **Words, FEED_ARGUMENTS *Arguments)
     }
     if (Packets && Plan->Topic != NoTopic)
     {
-        return ToolUsage("feed", "--topic is for lines and files; a packet's topic is its protocol");
+        return ToolUsage("feed",
+                         "--topic is for lines and files; a packet's topic is its protocol");
     }
     Plan->Topic = Plan->Topic == NoTopic ? 0 : Plan->Topic;
     return TOOL_OK;

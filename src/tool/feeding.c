@@ -1,265 +1,28 @@
 // SPDX-License-Identifier: MIT
-// The sources of a feed, the thread that reads them, its begin and its end.
+// A feed's begin, its thread, its end.
 
 #include "tool/feeding.h"
 
-#include <errno.h>
-#include <io.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool/capture.h"
-#include "tool/packet.h"
-#include "tool/relay_feeder.h"
-#include "tool/tool.h"
+#include "tool/feed_sources.h"
 
 #include <upcall/client.h>
 
 #include "drivers/relay/relay.h"
 
-#define STANDARD_INPUT 0
 // How long a source may take to notice that it shall end. One that does not is in a blocking read.
 #define STOP_MS 2000u
 // How often, and how far apart, the end is told to a monitor whose queue is full.
 #define END_TRIES    200u
 #define END_PAUSE_MS 50u
 
-struct FEED
-{
-    FEED_PLAN Plan;
-    CAPTURE *Capture;  // interface or capture file
-    FILE *File;
-    RELAY_FEEDER Feeder;
-    HANDLE Thread;
-    uint32_t Content, LinkType;
-    atomic_bool Stopping;  // relaxed: polled between records, nothing else depends on it
-    // Written by the thread, read after it has ended.
-    COUNT Added;
-    DWORD Error;  // of the device
-    int Status;
-    char Message[FEED_MESSAGE_BYTES];
-};
-
-static BOOL
-Add(FEED *Feed, DWORD Topic, const void *Head, DWORD HeadLength, const void *Data, DWORD Length)
-{
-    Feed->Error = FeederAdd(&Feed->Feeder, Topic, Head, HeadLength, Data, Length);
-    Feed->Added++;
-    return Feed->Error == ERROR_SUCCESS &&
-           (Feed->Plan.Count == 0 || Feed->Added < Feed->Plan.Count) &&
-           !atomic_load_explicit(&Feed->Stopping, memory_order_relaxed);
-}
-
-static BOOL
-Flush(FEED *Feed)
-{
-    DWORD Error = FeederFlush(&Feed->Feeder);
-    if (Feed->Error == ERROR_SUCCESS)
-    {
-        Feed->Error = Error;
-    }
-    return Feed->Error == ERROR_SUCCESS &&
-           !atomic_load_explicit(&Feed->Stopping, memory_order_relaxed);
-}
-
-// ---- Packets ----
-
-static bool
-AddPacket(void *Context, const UPCALL_PACKET_HEADER *Header, const void *Bytes)
-{
-    FEED *Feed = Context;
-    return Add(Feed, PacketTopic(Feed->LinkType, Bytes, Header->Captured), Header, sizeof(*Header),
-               Bytes, Header->Captured);
-}
-
-static bool
-PausePackets(void *Context)
-{
-    return Flush(Context);
-}
-
-static void
-RunCapture(FEED *Feed)
-{
-    char Reason[FEED_MESSAGE_BYTES / 2] = "";
-    if (CaptureRun(Feed->Capture, AddPacket, PausePackets, Feed, Reason, sizeof(Reason)) !=
-        CaptureEnded)
-    {
-        Feed->Status = TOOL_FAILED;
-        if (Feed->Plan.Pcap != NULL)
-        {
-            snprintf(Feed->Message, sizeof(Feed->Message),
-                     "%s is damaged: %s; the %llu packets before the damage were fed",
-                     Feed->Plan.Pcap, Reason, Feed->Added);
-        }
-        else
-        {
-            snprintf(Feed->Message, sizeof(Feed->Message), "capturing on %s failed: %s",
-                     Feed->Plan.Interface, Reason);
-        }
-    }
-}
-
-// ---- Lines ----
-
-// Publishes the whole lines at the start of Text, or all of it if AtEnd or Full; returns the bytes
-// taken.
-static DWORD
-AddLines(FEED *Feed, const char *Text, DWORD Length, BOOL All, BOOL *More)
-{
-    DWORD Taken = 0;
-    *More = TRUE;
-    while (*More && Taken < Length)
-    {
-        const char *End = memchr(Text + Taken, '\n', Length - Taken);
-        if (End == NULL && !All)
-        {
-            break;
-        }
-        DWORD Line = End != NULL ? (DWORD)(End - (Text + Taken)) : Length - Taken;
-        DWORD Shown = Line;
-        if (End != NULL && Line > 0 && Text[Taken + Line - 1] == '\r')
-        {
-            Shown--;
-        }
-        *More = Add(Feed, (DWORD)Feed->Plan.Topic, NULL, 0, Text + Taken, Shown);
-        Taken += Line + (End != NULL);
-    }
-    return Taken;
-}
-
-// A line longer than a record becomes several.
-static void
-RunLines(FEED *Feed)
-{
-    DWORD Used = 0;
-    BOOL More = TRUE;
-    char *Text = malloc(UPCALL_MAX_RECORD_BYTES);
-    if (Text == NULL)
-    {
-        Feed->Status = TOOL_FAILED;
-        snprintf(Feed->Message, sizeof(Feed->Message), "not enough memory");
-        return;
-    }
-    while (More)
-    {
-        int Length = _read(STANDARD_INPUT, Text + Used, UPCALL_MAX_RECORD_BYTES - Used);
-        if (Length < 0)
-        {
-            Feed->Status = TOOL_FAILED;
-            snprintf(Feed->Message, sizeof(Feed->Message), "cannot read standard input: %s",
-                     strerror(errno));
-            break;
-        }
-        Used += (DWORD)Length;
-        DWORD Taken = AddLines(Feed, Text, Used, Length == 0 || Used == UPCALL_MAX_RECORD_BYTES,
-                               &More);
-        Used -= Taken;
-        memmove(Text, Text + Taken, Used);
-        // Each line is published when it has come, not when a buffer is full.
-        More = Flush(Feed) && More && Length != 0;
-    }
-    free(Text);
-}
-
-// ---- Blocks of a file ----
-
-static void
-RunFile(FEED *Feed)
-{
-    size_t Length;
-    void *Block = malloc((size_t)Feed->Plan.RecordBytes);
-    if (Block == NULL)
-    {
-        Feed->Status = TOOL_FAILED;
-        snprintf(Feed->Message, sizeof(Feed->Message), "not enough memory");
-        return;
-    }
-    do
-    {
-        Length = fread(Block, 1, (size_t)Feed->Plan.RecordBytes, Feed->File);
-    } while (Length != 0 &&
-             Add(Feed, (DWORD)Feed->Plan.Topic, NULL, 0, Block, (DWORD)Length));
-    if (ferror(Feed->File))
-    {
-        Feed->Status = TOOL_FAILED;
-        snprintf(Feed->Message, sizeof(Feed->Message), "cannot read %s: %s", Feed->Plan.File,
-                 strerror(errno));
-    }
-    Flush(Feed);
-    free(Block);
-}
-
-// ---- Begin and end ----
-
 static DWORD WINAPI
 FeedMain(LPVOID Context)
 {
-    FEED *Feed = Context;
-    if (Feed->Capture != NULL)
-    {
-        RunCapture(Feed);
-    }
-    else if (Feed->Plan.Lines)
-    {
-        RunLines(Feed);
-    }
-    else
-    {
-        RunFile(Feed);
-    }
+    SourceRun(Context);
     return 0;
-}
-
-static int
-OpenSource(FEED *Feed, BOOL *Refused, char *Message, size_t Size)
-{
-    const FEED_PLAN *Plan = &Feed->Plan;
-    if (Plan->Interface != NULL || Plan->Pcap != NULL)
-    {
-        const CAPTURE_OPTIONS Options = {.Interface = Plan->Interface,
-                                         .File = Plan->Pcap,
-                                         .Filter = Plan->Filter,
-                                         .Keep = Plan->WriteFed,
-                                         .SnapBytes = (uint32_t)Plan->SnapBytes};
-        CAPTURE_STATUS Status = CaptureOpen(&Options, &Feed->Capture, Message, Size);
-        *Refused = Status == CaptureRefused;
-        if (Status != CaptureEnded)
-        {
-            return TOOL_CANNOT;
-        }
-        Feed->Content = NOTE_PACKETS;
-        Feed->LinkType = CaptureLinkType(Feed->Capture);
-        return TOOL_OK;
-    }
-    Feed->Content = Plan->Lines ? NOTE_TEXT : NOTE_BYTES;
-    if (Plan->File != NULL)
-    {
-        Feed->File = fopen(Plan->File, "rb");
-        if (Feed->File == NULL)
-        {
-            snprintf(Message, Size, "cannot read %s: %s", Plan->File, strerror(errno));
-            return TOOL_CANNOT;
-        }
-    }
-    return TOOL_OK;
-}
-
-// The file of what was fed may turn out not to be whole.
-static void
-CloseSource(FEED *Feed, FEED_RESULT *Result)
-{
-    char Reason[FEED_MESSAGE_BYTES];
-    if (Feed->Capture != NULL && !CaptureClose(Feed->Capture, Reason, sizeof(Reason)) &&
-        Result->Status == TOOL_OK)
-    {
-        Result->Status = TOOL_FAILED;
-        memcpy(Result->Message, Reason, sizeof(Reason));
-    }
-    if (Feed->File != NULL)
-    {
-        fclose(Feed->File);
-    }
 }
 
 int
@@ -281,7 +44,7 @@ FeedOpen(const FEED_PLAN *Plan, FEED **Result, BOOL *Refused, char *Message, siz
         free(Feed);
         return TOOL_CANNOT;
     }
-    int Status = OpenSource(Feed, Refused, Message, Size);
+    int Status = SourceOpen(Feed, Refused, Message, Size);
     if (Status != TOOL_OK)
     {
         FeederClose(&Feed->Feeder);
@@ -444,7 +207,7 @@ FeedFinish(FEED *Feed, BOOL End, FEED_RESULT *Result)
     }
     if (!Result->Abandoned)
     {
-        CloseSource(Feed, Result);
+        SourceClose(Feed, Result);
         FeederClose(&Feed->Feeder);
         if (Feed->Thread != NULL)
         {

@@ -31,7 +31,7 @@ typedef struct FEED_RESULT
     COUNT Fed, Bytes;  // records published, and their payload; a packet's header is not counted
     COUNT Dropped;     // packets that the system dropped before the capture library
     COUNT Cut;         // packets longer than the longest record
-    BOOL Abandoned;        // the source is in a read that does not end: leave with ToolExitAtOnce
+    BOOL Abandoned;    // the source is in a read that does not end: leave with ToolExitAtOnce
     char Message[FEED_MESSAGE_BYTES];
 } FEED_RESULT;
 

@@ -9,7 +9,7 @@
 
 #define STANDARD_ERROR 2
 
-static BOOL StatusShown;        // only the main thread shows status and says things
+static BOOL StatusShown;  // only the main thread shows status and says things
 static size_t StatusLength;
 
 void
@@ -142,8 +142,8 @@ ToolPrintJsonText(FILE *File, const void *Text, size_t Length)
 {
     const unsigned char *Bytes = Text;
     // UTF-8 passes as it is; in anything else a byte stands for the character of its number.
-    BOOL Utf8 = Length > 0 && MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, Text, (int)Length,
-                                                  NULL, 0) > 0;
+    BOOL Utf8 = Length > 0 &&
+                MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, Text, (int)Length, NULL, 0) > 0;
     for (size_t Index = 0; Index < Length; Index++)
     {
         unsigned char Byte = Bytes[Index];

@@ -7,31 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tool/histogram.h"
-#include "tool/pcapfile.h"
-
-#define LIVE_MS        200u
-#define MOST_SNAPBYTES 262144u
-
-typedef struct MONITOR
-{
-    MONITOR_PLAN Plan;
-    UPCALL_CONNECTION *Connection;
-    UPCALL_SUBSCRIPTION *Subscription;
-    PCAP_WRITER Writer;
-    HISTOGRAM Latency;  // ns
-    MONITOR_SUMMARY Seen;
-    COUNT TicksPerSecond;
-    uint32_t Content, LinkType;  // what the feed told; Content 0: nothing yet
-    BOOL Ended;                  // the feed has ended
-} MONITOR;
-
-static int
-SayWriteFailed(const char *Path)
-{
-    ToolSay("cannot write %s: %s: free some space, or write elsewhere", Path, strerror(errno));
-    return TOOL_FAILED;
-}
+#define LIVE_MS 200u
 
 // ---- Opening ----
 
@@ -102,123 +78,6 @@ TellReady(const MONITOR_PLAN *Plan)
 
 // ---- Receiving ----
 
-static int
-TakeNote(MONITOR *Monitor, const FEED_NOTE *Note)
-{
-    const MONITOR_PLAN *Plan = &Monitor->Plan;
-    if (Note->Kind == NOTE_END)
-    {
-        Monitor->Ended = TRUE;
-        return TOOL_OK;
-    }
-    Monitor->Content = Note->Content;
-    Monitor->LinkType = Note->LinkType;
-    if (Plan->Write == NULL || Note->Content != NOTE_PACKETS)
-    {
-        return TOOL_OK;
-    }
-    if (Monitor->Writer.Started)
-    {
-        if (Monitor->Writer.LinkType == Note->LinkType)
-        {
-            return TOOL_OK;
-        }
-        ToolSay("a new feed has packets of link type %u, but %s holds those of %u: a pcap file "
-                "takes one; start another monitor",
-                (unsigned)Note->LinkType, Plan->Write, (unsigned)Monitor->Writer.LinkType);
-        return TOOL_FAILED;
-    }
-    uint32_t Snap = Note->SnapBytes != 0 ? Note->SnapBytes : MOST_SNAPBYTES;
-    return PcapStart(&Monitor->Writer, Note->LinkType, Snap) ? TOOL_OK
-                                                             : SayWriteFailed(Plan->Write);
-}
-
-static int
-WritePacket(MONITOR *Monitor, const UPCALL_RECORD *Record)
-{
-    const MONITOR_PLAN *Plan = &Monitor->Plan;
-    if ((Monitor->Content != 0 && Monitor->Content != NOTE_PACKETS) ||
-        !PcapIsPacket(Record->Data, Record->Length))
-    {
-        ToolSay("record %llu is no packet: --write is for feeds of packets",
-                (COUNT)Record->Sequence);
-        return TOOL_FAILED;
-    }
-    if (!Monitor->Writer.Started)
-    {
-        if (Plan->LinkType == ~0ull)
-        {
-            ToolSay("the feed began before this monitor, so the link type of its packets is not "
-                    "known: start the monitor first, or say --link-type 1 for Ethernet");
-            return TOOL_FAILED;
-        }
-        if (!PcapStart(&Monitor->Writer, (uint32_t)Plan->LinkType, MOST_SNAPBYTES))
-        {
-            return SayWriteFailed(Plan->Write);
-        }
-    }
-    return PcapWrite(&Monitor->Writer, Record->Data, Record->Length) ? TOOL_OK
-                                                                     : SayWriteFailed(Plan->Write);
-}
-
-static COUNT
-LatencyOf(const MONITOR *Monitor, const UPCALL_RECORD *Record)
-{
-    LARGE_INTEGER Now;
-    QueryPerformanceCounter(&Now);
-    COUNT Ticks = (COUNT)Now.QuadPart - Record->Timestamp;
-    // A counter that is not quite the same on another processor must not become an age of centuries.
-    if ((COUNT)Now.QuadPart < Record->Timestamp)
-    {
-        return 0;
-    }
-    return (COUNT)((double)Ticks * 1e9 / (double)Monitor->TicksPerSecond);
-}
-
-static int
-TakeRecord(MONITOR *Monitor, const UPCALL_RECORD *Record)
-{
-    const MONITOR_PLAN *Plan = &Monitor->Plan;
-    BOOL Lines = !Plan->Quiet && !Plan->Live;
-    if ((Record->Flags & UPCALL_RECORD_LOST) != 0)
-    {
-        UPCALL_LOST Lost;
-        memcpy(&Lost, Record->Data, sizeof(Lost));
-        Monitor->Seen.Lost += Lost.Count;
-        if (Lines)
-        {
-            MonitorShow(Plan->Json, Record, 0, 0, 0);
-        }
-        return TOOL_OK;
-    }
-    if (Record->Topic == NOTE_TOPIC && Record->Length == sizeof(FEED_NOTE))
-    {
-        FEED_NOTE Note;
-        memcpy(&Note, Record->Data, sizeof(Note));
-        if (Note.Size == sizeof(Note) && Note.Magic == NOTE_MAGIC)
-        {
-            return TakeNote(Monitor, &Note);
-        }
-    }
-    if ((Plan->Topics >> Record->Topic & 1u) == 0)
-    {
-        return TOOL_OK;  // no note, of the notes' topic, which was not asked for
-    }
-    COUNT Latency = LatencyOf(Monitor, Record);
-    HistogramAdd(&Monitor->Latency, Latency);
-    Monitor->Seen.Records++;
-    Monitor->Seen.Bytes += Record->Length;
-    if (Monitor->Content == NOTE_PACKETS && Record->Length >= sizeof(UPCALL_PACKET_HEADER))
-    {
-        Monitor->Seen.Bytes -= sizeof(UPCALL_PACKET_HEADER);
-    }
-    if (Lines)
-    {
-        MonitorShow(Plan->Json, Record, Monitor->Content, Monitor->LinkType, Latency);
-    }
-    return Plan->Write != NULL ? WritePacket(Monitor, Record) : TOOL_OK;
-}
-
 // How long the next wait may be.
 static DWORD
 WaitMs(const MONITOR_PLAN *Plan, COUNT LastTick)
@@ -260,7 +119,7 @@ Receive(MONITOR *Monitor)
         }
         if (Error == ERROR_SUCCESS)
         {
-            int Status = TakeRecord(Monitor, &Record);
+            int Status = MonitorTake(Monitor, &Record);
             UpcallRelease(Monitor->Subscription, &Record);
             if (Status != TOOL_OK || (Monitor->Ended && Plan->UntilEnd) ||
                 (Plan->Count != 0 && Monitor->Seen.Records >= Plan->Count))
@@ -299,13 +158,13 @@ CloseFile(MONITOR *Monitor, int Status)
     BOOL Whole = TRUE;
     if (!Monitor->Writer.Started && Status != TOOL_FAILED)
     {
-        Whole = PcapStart(&Monitor->Writer, Monitor->Plan.LinkType == ~0ull ? 1
-                                                                           : (uint32_t)Monitor->Plan.LinkType,
-                          MOST_SNAPBYTES);
+        Whole = PcapStart(&Monitor->Writer,
+                          Monitor->Plan.LinkType == ~0ull ? 1 : (uint32_t)Monitor->Plan.LinkType,
+                          PCAP_MOST_BYTES);
     }
     if ((!PcapClose(&Monitor->Writer) || !Whole) && Status != TOOL_FAILED)
     {
-        return SayWriteFailed(Path);
+        return MonitorSayWriteFailed(Path);
     }
     return Status;
 }
@@ -326,7 +185,7 @@ WriteSummary(const MONITOR *Monitor, int Status)
         Whole = !ferror(File);
         Whole = fclose(File) == 0 && Whole;
     }
-    return Whole ? Status : SayWriteFailed(Plan->Summary);
+    return Whole ? Status : MonitorSayWriteFailed(Plan->Summary);
 }
 
 static int

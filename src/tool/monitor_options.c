@@ -57,10 +57,8 @@ int
 MonitorParse(int Count, char **Words, MONITOR_PLAN *Plan)
 {
     const char *Signal = "event";
-    *Plan = (MONITOR_PLAN){.Device = "\\\\.\\UpcallRelay",
-                           .Topics = ~0ull,
-                           .QueueBytes = 1u << 20,
-                           .LinkType = ~0ull};
+    *Plan = (MONITOR_PLAN){
+        .Device = "\\\\.\\UpcallRelay", .Topics = ~0ull, .QueueBytes = 1u << 20, .LinkType = ~0ull};
     const TOOL_OPTION Table[] = {
         {"--signal", ToolText, &Signal, 0, 0},
         {"--topics", ToolTopics, &Plan->Topics, 0, 0},

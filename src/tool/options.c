@@ -101,8 +101,9 @@ SetTopics(const char *Command, const TOOL_OPTION *Option, const char *Text)
         }
         At = End + 1;
     }
-    return ToolUsage(Command, "%s %s: want topics from 0 to %u such as 1,4,10-12, a mask such as "
-                              "0x412, or all",
+    return ToolUsage(Command,
+                     "%s %s: want topics from 0 to %u such as 1,4,10-12, a mask such as "
+                     "0x412, or all",
                      Option->Name, Text, UPCALL_MAX_TOPICS - 1);
 }
 

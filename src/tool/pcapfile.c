@@ -8,9 +8,7 @@
 #include <string.h>
 
 #define PCAP_MAGIC_MICROSECONDS 0xA1B2C3D4u
-// What readers accept at most.
-#define PCAP_MOST_BYTES 262144u
-#define WRITE_BUFFER    (64u << 10)
+#define WRITE_BUFFER            (64u << 10)
 
 typedef struct PCAP_FILE_HEADER
 {

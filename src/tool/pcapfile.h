@@ -10,6 +10,9 @@
 
 #include "tool/note.h"
 
+// What readers accept at most for one packet.
+#define PCAP_MOST_BYTES 262144u
+
 typedef struct PCAP_WRITER
 {
     FILE *File;
@@ -33,6 +36,7 @@ bool PcapClose(PCAP_WRITER *Writer);
 
 // Compares link types, times to the microsecond, lengths and bytes. True: the files hold the same
 // packets; *Packets is their number. False: Difference says the first one.
-bool PcapSame(const char *Path, const char *Other, uint64_t *Packets, char *Difference, size_t Size);
+bool PcapSame(const char *Path, const char *Other, uint64_t *Packets, char *Difference,
+              size_t Size);
 
 #endif

@@ -9,7 +9,7 @@
 #include "drivers/relay/relay.h"
 
 // A write is begun when this much is waiting; one record more fits behind it.
-#define FLUSH_BYTES 65536u
+#define FLUSH_BYTES     65536u
 #define ROUND_UP(Bytes) (((Bytes) + RELAY_ALIGNMENT - 1u) & ~(RELAY_ALIGNMENT - 1u))
 #define BUFFER_BYTES \
     (FLUSH_BYTES + ROUND_UP((DWORD)sizeof(UPCALL_RELAY_HEADER) + UPCALL_MAX_RECORD_BYTES))

@@ -15,8 +15,8 @@ typedef struct RELAY_FEEDER
 {
     HANDLE Device;
     BYTE *Buffer;
-    DWORD Used;                     // bytes in Buffer
-    COUNT Waiting, WaitingBytes;    // records in Buffer, and the bytes of their Data
+    DWORD Used;                   // bytes in Buffer
+    COUNT Waiting, WaitingBytes;  // records in Buffer, and the bytes of their Data
     // Published: the driver has completed their write. Relaxed: they are counters, nothing hangs on
     // them; the final values are read after the adding thread has ended.
     _Atomic(COUNT) Records, Bytes;

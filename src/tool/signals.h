@@ -27,7 +27,7 @@ typedef struct MONITOR_SUMMARY
 {
     COUNT Records, Bytes;  // data, without notes; a packet's header is not counted
     COUNT Lost;
-    COUNT Wakeups;  // times the driver gave the signal
+    COUNT Wakeups;        // times the driver gave the signal
     double P50Us, P99Us;  // from publication to its receipt
 } MONITOR_SUMMARY;
 

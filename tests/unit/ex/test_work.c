@@ -152,12 +152,12 @@ QueueWithoutMemory(void)
 {
     StartHost();
     Ran = 0;
-    VfFaultPlan = FailPool;
+    VfSetFaultPlan(FailPool);
     for (int Index = 0; Index < 10; Index++)
     {
         ExpQueueInternal(Count, (PVOID)1);
     }
-    VfFaultPlan = NULL;
+    VfSetFaultPlan(NULL);
     ExDrainWork();
     CHECK(Ran == 10);
     NthostStop();

@@ -19,7 +19,7 @@
 #include "verifier/vf.h"
 
 #define TEST_PATIENCE_NS (30ull * 1000 * 1000 * 1000)
-#define MS(n) ((LONGLONG)(n) * -10000)  // a relative NT timeout
+#define MS(n)            ((LONGLONG)(n) * -10000)  // a relative NT timeout
 
 #if NTHOST_TSAN
 // A case that expects a bugcheck forks, and the child starts the executive's threads.

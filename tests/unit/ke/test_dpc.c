@@ -442,7 +442,8 @@ MisuseIsABugCheck(void **State)
     TestExpectBugCheck(RunLowersIrql, "DRIVER_VERIFIER_DETECTED_VIOLATION", "lowered IRQL", NULL);
     TestExpectBugCheck(RunKeepsALock, "IRQL_UNEXPECTED_VALUE", "1 spin lock", NULL);
     TestExpectBugCheck(RunWaits, "ATTEMPTED_SWITCH_FROM_DPC", "KeWaitForSingleObject", NULL);
-    TestExpectBugCheck(InsertGarbage, "DRIVER_VERIFIER_DETECTED_VIOLATION", "KeInitializeDpc", NULL);
+    TestExpectBugCheck(InsertGarbage, "DRIVER_VERIFIER_DETECTED_VIOLATION", "KeInitializeDpc",
+                       NULL);
     TestExpectBugCheck(InitializeQueued, "TIMER_OR_DPC_INVALID", "queued", NULL);
     TestExpectBugCheck(FlushTooHigh, "IRQL_NOT_LESS_OR_EQUAL", "KeFlushQueuedDpcs", NULL);
     TestExpectBugCheck(TargetNowhere, "DRIVER_VERIFIER_DETECTED_VIOLATION", "no processor 2", NULL);

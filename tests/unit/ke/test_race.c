@@ -13,12 +13,12 @@ typedef struct RACE
 {
     KEVENT Event;
     BOOLEAN Park, Timed, Terminate, Set;
-    TEST_THREAD *Waiter;   // a fresh one each round, freed as soon as it ended
-    uint32_t Go;           // atomic: round number, published by the waiter when it is about to wait
+    TEST_THREAD *Waiter;  // a fresh one each round, freed as soon as it ended
+    uint32_t Go;          // atomic: round number, published by the waiter when it is about to wait
     uint32_t Round;
-    unsigned DelayNs[2];   // of the racers: grows for a winner, shrinks for a loser
-    uint32_t Quit;         // atomic
-    uint32_t Done;         // atomic: racers that finished the round
+    unsigned DelayNs[2];  // of the racers: grows for a winner, shrinks for a loser
+    uint32_t Quit;        // atomic
+    uint32_t Done;        // atomic: racers that finished the round
     unsigned Finishes, Replies;
     NTSTATUS Status;
     uint32_t Answered;  // atomic futex word
@@ -63,7 +63,8 @@ WaitOnce(void *Context)
     Self->MayPark = Race->Park;
     Self->Reply = Reply;
     __atomic_store_n(&Race->Go, Race->Round, __ATOMIC_RELEASE);
-    Status = KiWaitOrPark(1, &Object, WaitAny, FALSE, Race->Timed ? &Time : NULL, NULL, Finish, Race);
+    Status =
+        KiWaitOrPark(1, &Object, WaitAny, FALSE, Race->Timed ? &Time : NULL, NULL, Finish, Race);
     if (Status == STATUS_KI_PARKED)
     {
         while (__atomic_load_n(&Race->Answered, __ATOMIC_ACQUIRE) == 0)
@@ -297,9 +298,9 @@ TakeBoth(void *Context)
 
     for (unsigned i = 0; i < Tokens->Rounds; i++)
     {
-        assert_int_equal(KeWaitForMultipleObjects(2, Objects, WaitAll, Executive, KernelMode, FALSE,
-                                                  NULL, NULL),
-                         STATUS_SUCCESS);
+        assert_int_equal(
+            KeWaitForMultipleObjects(2, Objects, WaitAll, Executive, KernelMode, FALSE, NULL, NULL),
+            STATUS_SUCCESS);
         Tokens->Inside++;
         KeSetEvent(i & 1 ? &Tokens->A : &Tokens->B, 0, FALSE);
         KeSetEvent(i & 1 ? &Tokens->B : &Tokens->A, 0, FALSE);
@@ -314,8 +315,8 @@ TakeEither(void *Context)
 
     for (unsigned i = 0; i < Tokens->Rounds; i++)
     {
-        NTSTATUS Status = KeWaitForMultipleObjects(2, Objects, WaitAny, Executive, KernelMode, FALSE,
-                                                   NULL, NULL);
+        NTSTATUS Status =
+            KeWaitForMultipleObjects(2, Objects, WaitAny, Executive, KernelMode, FALSE, NULL, NULL);
 
         assert_true(Status == STATUS_WAIT_0 || Status == STATUS_WAIT_1);
         assert_int_equal(KeSetEvent(Objects[Status], 0, FALSE), 0);

@@ -20,10 +20,9 @@ static void
 RunWaiter(void *Context)
 {
     WAITER *Waiter = Context;
-    NTSTATUS Status = KeWaitForMultipleObjects(Waiter->Count, Waiter->Objects, Waiter->Type,
-                                               Executive, KernelMode, FALSE,
-                                               Waiter->Timed ? &Waiter->Timeout : NULL,
-                                               Waiter->Count > 3 ? Waiter->Blocks : NULL);
+    NTSTATUS Status = KeWaitForMultipleObjects(
+        Waiter->Count, Waiter->Objects, Waiter->Type, Executive, KernelMode, FALSE,
+        Waiter->Timed ? &Waiter->Timeout : NULL, Waiter->Count > 3 ? Waiter->Blocks : NULL);
 
     __atomic_store_n(&Waiter->Status, Status, __ATOMIC_RELEASE);
 }
@@ -141,9 +140,9 @@ WaitAnyTakesTheLowestIndexAndOnlyIt(void **State)
     KeInitializeEvent(&A, SynchronizationEvent, FALSE);
     KeInitializeEvent(&B, SynchronizationEvent, TRUE);
     KeInitializeEvent(&C, SynchronizationEvent, TRUE);
-    assert_int_equal(KeWaitForMultipleObjects(3, Objects, WaitAny, Executive, KernelMode, FALSE,
-                                              &Zero, NULL),
-                     STATUS_WAIT_1);
+    assert_int_equal(
+        KeWaitForMultipleObjects(3, Objects, WaitAny, Executive, KernelMode, FALSE, &Zero, NULL),
+        STATUS_WAIT_1);
     assert_int_equal(KeReadStateEvent(&C), 1);
     KeResetEvent(&C);
     StartWaiter(&Waiter, WaitAny, 3, &A, &B, &C);
@@ -187,9 +186,9 @@ WaitAllConsumesAllOrNothing(void **State)
     TestStart(2);
     KeInitializeEvent(&A, SynchronizationEvent, TRUE);
     KeInitializeEvent(&B, SynchronizationEvent, FALSE);
-    assert_int_equal(KeWaitForMultipleObjects(2, Objects, WaitAll, Executive, KernelMode, FALSE,
-                                              &Zero, NULL),
-                     STATUS_TIMEOUT);
+    assert_int_equal(
+        KeWaitForMultipleObjects(2, Objects, WaitAll, Executive, KernelMode, FALSE, &Zero, NULL),
+        STATUS_TIMEOUT);
     assert_int_equal(KeReadStateEvent(&A), 1);  // not consumed by a wait that failed
     StartWaiter(&All, WaitAll, 2, &A, &B);
     assert_int_equal(KeReadStateEvent(&A), 1);  // nor by one that still waits
@@ -259,17 +258,17 @@ SixtyFourObjects(void **State)
         KeInitializeEvent(&Events[i], SynchronizationEvent, i != 63);
         Objects[i] = &Events[i];
     }
-    assert_int_equal(KeWaitForMultipleObjects(64, Objects, WaitAll, Executive, KernelMode, FALSE,
-                                              &Zero, Blocks),
-                     STATUS_TIMEOUT);
+    assert_int_equal(
+        KeWaitForMultipleObjects(64, Objects, WaitAll, Executive, KernelMode, FALSE, &Zero, Blocks),
+        STATUS_TIMEOUT);
     KeSetEvent(&Events[63], 0, FALSE);
-    assert_int_equal(KeWaitForMultipleObjects(64, Objects, WaitAll, Executive, KernelMode, FALSE,
-                                              &Zero, Blocks),
-                     STATUS_SUCCESS);
+    assert_int_equal(
+        KeWaitForMultipleObjects(64, Objects, WaitAll, Executive, KernelMode, FALSE, &Zero, Blocks),
+        STATUS_SUCCESS);
     KeSetEvent(&Events[63], 0, FALSE);
-    assert_int_equal(KeWaitForMultipleObjects(64, Objects, WaitAny, Executive, KernelMode, FALSE,
-                                              &Zero, Blocks),
-                     STATUS_WAIT_63);
+    assert_int_equal(
+        KeWaitForMultipleObjects(64, Objects, WaitAny, Executive, KernelMode, FALSE, &Zero, Blocks),
+        STATUS_WAIT_63);
     TestStop();
 }
 
@@ -333,9 +332,9 @@ typedef struct PARKED
     TEST_THREAD Thread;
     KEVENT *Event;
     LARGE_INTEGER *Timeout;
-    NTSTATUS Returned;   // what KiWaitOrPark returned
-    NTSTATUS Finished;   // what Finish saw
-    NTSTATUS Replied;    // atomic
+    NTSTATUS Returned;  // what KiWaitOrPark returned
+    NTSTATUS Finished;  // what Finish saw
+    NTSTATUS Replied;   // atomic
     unsigned Finishes, Replies;
     uint32_t Leave;  // atomic futex word
 } PARKED;
@@ -370,8 +369,8 @@ RunParked(void *Context)
     Self->MayPark = TRUE;
     Self->PreviousMode = UserMode;
     Self->Reply = ReplyParked;
-    Parked->Returned = KiWaitOrPark(1, &Object, WaitAny, FALSE, Parked->Timeout, NULL, FinishParked,
-                                    Parked);
+    Parked->Returned =
+        KiWaitOrPark(1, &Object, WaitAny, FALSE, Parked->Timeout, NULL, FinishParked, Parked);
     while (__atomic_load_n(&Parked->Leave, __ATOMIC_ACQUIRE) == 0)
     {
         OsWaitWord(&Parked->Leave, 0, OS_FOREVER, false);

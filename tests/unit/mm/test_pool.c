@@ -180,10 +180,10 @@ static void
 HandFaulty(void)
 {
     Start();
-    VfFaultPlan = FailAll;
+    VfSetFaultPlan(FailAll);
     CHECK(ExAllocatePoolWithTag(NonPagedPoolNx, 8, TAG) == NULL);
     CHECK(ExAllocatePoolWithTag(NonPagedPoolNx, PAGE_SIZE, TAG) == NULL);
-    VfFaultPlan = NULL;
+    VfSetFaultPlan(NULL);
     CHECK(MiPoolCount() == 0);
     MmStop();
 }
@@ -199,7 +199,7 @@ static void
 HandRaising(void)
 {
     Start();
-    VfFaultPlan = FailAll;
+    VfSetFaultPlan(FailAll);
     (void)ExAllocatePoolWithQuotaTag(NonPagedPoolNx, 8, TAG);
 }
 

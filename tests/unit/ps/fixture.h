@@ -31,10 +31,9 @@ __tsan_default_options(void)
 #define TEST_ROUNDS(n) (n)
 #endif
 
-#define PATIENCE_NS (30ull * 1000 * 1000 * 1000)
-#define POISON ((PVOID)(ULONG_PTR)0x5A5A5A5A)
-#define assert_status(Expression, Expected) \
-    assert_int_equal((ULONG)(Expression), (ULONG)(Expected))
+#define PATIENCE_NS                         (30ull * 1000 * 1000 * 1000)
+#define POISON                              ((PVOID)(ULONG_PTR)0x5A5A5A5A)
+#define assert_status(Expression, Expected) assert_int_equal((ULONG)(Expression), (ULONG)(Expected))
 // Each case starts its own executive (some in a child) and stops it.
 #define PS_TEST(Function) cmocka_unit_test(Function)
 

@@ -208,29 +208,29 @@ BasicInformation(void **State)
     Handle = Open(Process, PROCESS_QUERY_LIMITED_INFORMATION | SYNCHRONIZE, STATUS_SUCCESS);
     Blind = Open(Process, SYNCHRONIZE, STATUS_SUCCESS);
     memset(&Basic, 0x5A, sizeof(Basic));
-    assert_status(NtQueryInformationProcess(Blind, ProcessBasicInformation, &Basic, sizeof(Basic),
-                                            &Length),
-                  STATUS_ACCESS_DENIED);
+    assert_status(
+        NtQueryInformationProcess(Blind, ProcessBasicInformation, &Basic, sizeof(Basic), &Length),
+        STATUS_ACCESS_DENIED);
     assert_status(NtQueryInformationProcess(Handle, ProcessBasicInformation, &Basic,
                                             sizeof(Basic) + 1, &Length),
                   STATUS_INFO_LENGTH_MISMATCH);
-    assert_status(NtQueryInformationProcess(Handle, (PROCESSINFOCLASS)999, &Basic, sizeof(Basic),
-                                            &Length),
-                  STATUS_INVALID_INFO_CLASS);
+    assert_status(
+        NtQueryInformationProcess(Handle, (PROCESSINFOCLASS)999, &Basic, sizeof(Basic), &Length),
+        STATUS_INVALID_INFO_CLASS);
     assert_int_equal(Length, 0xABCD);
     assert_status(Basic.ExitStatus, 0x5A5A5A5A);
-    assert_status(NtQueryInformationProcess(Handle, ProcessBasicInformation, &Basic, sizeof(Basic),
-                                            &Length),
-                  STATUS_SUCCESS);
+    assert_status(
+        NtQueryInformationProcess(Handle, ProcessBasicInformation, &Basic, sizeof(Basic), &Length),
+        STATUS_SUCCESS);
     assert_int_equal(Length, sizeof(Basic));
     assert_status(Basic.ExitStatus, STATUS_PENDING);
     assert_ptr_equal(Basic.Id, PsGetProcessId(Process));
     assert_int_equal(Basic.Affinity, 3);
     PspTerminateProcess(Process, 0x1234);
     PspWaitForProcess(Process);
-    assert_status(NtQueryInformationProcess(Handle, ProcessBasicInformation, &Basic, sizeof(Basic),
-                                            NULL),
-                  STATUS_SUCCESS);
+    assert_status(
+        NtQueryInformationProcess(Handle, ProcessBasicInformation, &Basic, sizeof(Basic), NULL),
+        STATUS_SUCCESS);
     assert_status(Basic.ExitStatus, 0x1234);
     assert_status(NtQueryInformationProcess(NtCurrentProcess(), ProcessBasicInformation, &Basic,
                                             sizeof(Basic), NULL),

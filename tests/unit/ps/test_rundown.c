@@ -9,10 +9,10 @@ typedef struct APP
     OS_THREAD *Host;
     KEVENT Event;  // never set by itself
     KEVENT Entered;
-    NTSTATUS Status;      // what the wait returned
-    BOOLEAN MayGoOn;      // PspLeaveCall's answer
-    BOOLEAN MayComeIn;    // PspEnterCall's answer after the death
-    uint32_t Leave;       // atomic futex word
+    NTSTATUS Status;    // what the wait returned
+    BOOLEAN MayGoOn;    // PspLeaveCall's answer
+    BOOLEAN MayComeIn;  // PspEnterCall's answer after the death
+    uint32_t Leave;     // atomic futex word
     KPROCESSOR_MODE Mode;
 } APP;
 
@@ -37,8 +37,7 @@ WaitInCall(void *Context)
     if (PspEnterCall(App->Thread))
     {
         KeSetEvent(&App->Entered, 0, FALSE);
-        App->Status =
-            KeWaitForSingleObject(&App->Event, UserRequest, App->Mode, FALSE, NULL);
+        App->Status = KeWaitForSingleObject(&App->Event, UserRequest, App->Mode, FALSE, NULL);
         App->MayGoOn = PspLeaveCall(App->Thread);
     }
     PspWaitForProcess(App->Process);
@@ -303,8 +302,9 @@ HandlesAreClosedBeforeTheProcessSignals(void **State)
     {
         HANDLE Handle;
 
-        assert_status(NtCreateEvent(&Handle, EVENT_ALL_ACCESS, &Attributes, NotificationEvent, FALSE),
-                      STATUS_SUCCESS);
+        assert_status(
+            NtCreateEvent(&Handle, EVENT_ALL_ACCESS, &Attributes, NotificationEvent, FALSE),
+            STATUS_SUCCESS);
     }
     NthostDetachProcess(Local, 5);
     assert_null(Process->Handles);

@@ -8,8 +8,9 @@ StartSystemThread(PKSTART_ROUTINE Routine, PVOID Context)
     HANDLE Handle = POISON;
     PETHREAD Thread;
 
-    assert_status(PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, Routine, Context),
-                  STATUS_SUCCESS);
+    assert_status(
+        PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, Routine, Context),
+        STATUS_SUCCESS);
     assert_status(ObReferenceObjectByHandle(Handle, THREAD_ALL_ACCESS, *PsThreadType, KernelMode,
                                             (PVOID *)&Thread, NULL),
                   STATUS_SUCCESS);
@@ -98,17 +99,17 @@ TerminateDoesNotReturn(void **State)
 
     (void)State;
     Start();
-    assert_status(PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, EndFromDeepDown,
-                                       NULL),
-                  STATUS_SUCCESS);
-    assert_status(ObReferenceObjectByHandle(Handle, 0, *PsThreadType, KernelMode, (PVOID *)&Thread,
-                                            NULL),
-                  STATUS_SUCCESS);
+    assert_status(
+        PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, EndFromDeepDown, NULL),
+        STATUS_SUCCESS);
+    assert_status(
+        ObReferenceObjectByHandle(Handle, 0, *PsThreadType, KernelMode, (PVOID *)&Thread, NULL),
+        STATUS_SUCCESS);
     assert_status(ZwWaitForSingleObject(Handle, FALSE, NULL), STATUS_SUCCESS);
     assert_false(CameBack);
-    assert_status(ZwQueryInformationThread(Handle, ThreadBasicInformation, &Basic, sizeof(Basic),
-                                           NULL),
-                  STATUS_SUCCESS);
+    assert_status(
+        ZwQueryInformationThread(Handle, ThreadBasicInformation, &Basic, sizeof(Basic), NULL),
+        STATUS_SUCCESS);
     assert_status(Basic.ExitStatus, STATUS_DEVICE_BUSY);
     assert_ptr_equal(Basic.ClientId.UniqueThread, PsGetThreadId(Thread));
     ZwClose(Handle);
@@ -150,8 +151,8 @@ ARunningThreadIsFoundAndAsked(void **State)
     (void)State;
     Start();
     InitializeGate(&Gate);
-    assert_status(PsCreateSystemThread(&Handle, SYNCHRONIZE | THREAD_QUERY_LIMITED_INFORMATION, NULL,
-                                       NULL, &ClientId, WaitAtGate, &Gate),
+    assert_status(PsCreateSystemThread(&Handle, SYNCHRONIZE | THREAD_QUERY_LIMITED_INFORMATION,
+                                       NULL, NULL, &ClientId, WaitAtGate, &Gate),
                   STATUS_SUCCESS);
     assert_status(Await(&Gate.Entered), STATUS_SUCCESS);
     assert_ptr_equal(ClientId.UniqueProcess, PsGetProcessId(PsInitialSystemProcess));
@@ -159,16 +160,16 @@ ARunningThreadIsFoundAndAsked(void **State)
     assert_ptr_equal(PsGetThreadId(Thread), ClientId.UniqueThread);
     assert_ptr_equal(IoThreadToProcess(Thread), PsInitialSystemProcess);
     assert_false(PsIsThreadTerminating(Thread));
-    assert_status(ZwQueryInformationThread(Handle, ThreadBasicInformation, &Basic, sizeof(Basic) - 1,
-                                           &Length),
+    assert_status(ZwQueryInformationThread(Handle, ThreadBasicInformation, &Basic,
+                                           sizeof(Basic) - 1, &Length),
                   STATUS_INFO_LENGTH_MISMATCH);
-    assert_status(ZwQueryInformationThread(Handle, (THREADINFOCLASS)200, &Basic, sizeof(Basic),
-                                           &Length),
-                  STATUS_INVALID_INFO_CLASS);
+    assert_status(
+        ZwQueryInformationThread(Handle, (THREADINFOCLASS)200, &Basic, sizeof(Basic), &Length),
+        STATUS_INVALID_INFO_CLASS);
     assert_int_equal(Length, 0);
-    assert_status(ZwQueryInformationThread(Handle, ThreadBasicInformation, &Basic, sizeof(Basic),
-                                           &Length),
-                  STATUS_SUCCESS);
+    assert_status(
+        ZwQueryInformationThread(Handle, ThreadBasicInformation, &Basic, sizeof(Basic), &Length),
+        STATUS_SUCCESS);
     assert_int_equal(Length, sizeof(Basic));
     assert_status(Basic.ExitStatus, STATUS_PENDING);
     KeSetEvent(&Gate.Leave, 0, FALSE);
@@ -350,14 +351,10 @@ int
 main(int Count, char **Arguments)
 {
     const struct CMUnitTest Tests[] = {
-        PS_TEST(AThreadRunsAndEndsByReturning),
-        PS_TEST(TerminateDoesNotReturn),
-        PS_TEST(ARunningThreadIsFoundAndAsked),
-        PS_TEST(OnlySystemThreadsTerminateThemselves),
-        PS_TEST(BadArgumentsChangeNothing),
-        PS_TEST(ManyThreadsComeAndGo),
-        PS_TEST(HostThreadsAreNobodysLeak),
-        PS_TEST(MisuseIsReported),
+        PS_TEST(AThreadRunsAndEndsByReturning), PS_TEST(TerminateDoesNotReturn),
+        PS_TEST(ARunningThreadIsFoundAndAsked), PS_TEST(OnlySystemThreadsTerminateThemselves),
+        PS_TEST(BadArgumentsChangeNothing),     PS_TEST(ManyThreadsComeAndGo),
+        PS_TEST(HostThreadsAreNobodysLeak),     PS_TEST(MisuseIsReported),
     };
 
     TestFilter(Count, Arguments);
