@@ -72,8 +72,10 @@ typedef struct BENCH
     double StartedNs;
 } BENCH;
 
-// Runs rounds until enough of them count or the time is up. false: interrupted.
-bool RunRounds(BENCH *Bench, size_t Wanted, double LimitSeconds);
+// Runs rounds until Wanted of them count (or All of them ran, if that is not 0) or the time is up.
+// false: interrupted.
+bool RunRounds(BENCH *Bench, size_t Wanted, size_t All, double LimitSeconds);
+void FreeRounds(BENCH *Bench);
 void ReportTable(const BENCH *Bench, FILE *File);
 void ReportJson(const BENCH *Bench, FILE *File);
 bool ReportSamples(const BENCH *Bench, const char *Path);

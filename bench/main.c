@@ -6,7 +6,8 @@
 #include <string.h>
 
 static const char Usage[] =
-    "usage: script/bench [--quick] [--json] [--samples FILE] [--verifier off|standard|full]\n"
+    "usage: script/bench [--quick] [--json] [--samples FILE] [--rounds N]\n"
+    "       [--verifier off|standard|full]\n"
     "\n"
     "Measures in rounds. Each round probes how long a cache line takes from one processor to the\n"
     "other, takes every measure with its peer, and probes again; rounds in which the processors moved\n"
@@ -15,13 +16,14 @@ static const char Usage[] =
     "  --json          print a list of {name, value, unit, peer, peer_value, ratio, goal, met, ...};\n"
     "                  met is null, with a reason, where a goal could not be judged\n"
     "  --samples FILE  keep every sample, of rounds that do not count too, as CSV\n"
+    "  --rounds N      run just N rounds, whether they count or not\n"
     "  --verifier L    nthost's checks (default standard, which the goals are for)\n"
     "Exit status: 0 measured (goals met or not), 1 something could not be measured, 2 wrong usage.\n";
 
 typedef struct OPTIONS
 {
     bool Quick, Json;
-    unsigned Rounds;  // 0: as many as the size of the run asks for
+    unsigned Rounds;  // 0: until enough count
     const char *Samples;
     const char *Verifier;
 } OPTIONS;
@@ -115,8 +117,7 @@ main(int Count, char **Words)
     }
     CatchInterrupts();
     Bench.StartedNs = NowNs();
-    size_t Rounds = Options.Rounds != 0 ? Options.Rounds : Options.Quick ? 15 : 60;
-    if (!RunRounds(&Bench, Rounds, Options.Quick ? 120 : 900))
+    if (!RunRounds(&Bench, Options.Quick ? 15 : 60, Options.Rounds, Options.Quick ? 120 : 900))
     {
         fputs("\nupcall-bench: interrupted\n", stderr);
         return 130;
@@ -141,5 +142,6 @@ main(int Count, char **Words)
             Status = 1;
         }
     }
+    FreeRounds(&Bench);
     return Status;
 }

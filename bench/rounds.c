@@ -145,7 +145,7 @@ NextRound(BENCH *Bench)
 }
 
 bool
-RunRounds(BENCH *Bench, size_t Wanted, double LimitSeconds)
+RunRounds(BENCH *Bench, size_t Wanted, size_t All, double LimitSeconds)
 {
     CHILD *Children[MEASURE_COUNT];
     size_t Counting = 0;
@@ -153,7 +153,8 @@ RunRounds(BENCH *Bench, size_t Wanted, double LimitSeconds)
 
     // The first round warms caches and pools up and is not kept.
     bool Warm = false;
-    while (Interrupted == 0 && Counting < Wanted && NowNs() - Bench->StartedNs < LimitSeconds * 1e9)
+    while (Interrupted == 0 && Counting < Wanted && (All == 0 || Bench->RoundCount < All) &&
+           NowNs() - Bench->StartedNs < LimitSeconds * 1e9)
     {
         ROUND *Round = NextRound(Bench);
         if (!RunRound(Bench, Round, Children))
@@ -190,4 +191,18 @@ RunRounds(BENCH *Bench, size_t Wanted, double LimitSeconds)
         }
     }
     return Interrupted == 0;
+}
+
+void
+FreeRounds(BENCH *Bench)
+{
+    for (size_t At = 0; At < Bench->RoundCount; At++)
+    {
+        for (unsigned Index = 0; Index < MEASURE_COUNT; Index++)
+        {
+            SamplesFree(&Bench->Rounds[At].Subject[Index]);
+            SamplesFree(&Bench->Rounds[At].Peer[Index]);
+        }
+    }
+    free(Bench->Rounds);
 }

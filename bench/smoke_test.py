@@ -24,7 +24,7 @@ def main():
     bench = sys.argv[1]
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "samples.csv")
-        done = run(bench, "--rounds", "1", "--quick", "--json", "--samples", path)
+        done = run(bench, "--rounds", "2", "--quick", "--json", "--samples", path)
         check(done.returncode == 0, "the measurements did not run", done)
         results = json.loads(done.stdout)
         check(len(results) == 4, "not four results", done)

@@ -10,7 +10,7 @@
 // A write is in one of three hands: on the list with a cancel routine; Current, without one; or its
 // cancel routine's. Who clears the cancel routine completes the write.
 
-#define CONTEXT_FIFO 0
+#define CONTEXT_FIFO   0
 #define CONTEXT_LISTED 1
 
 // Batches in one run of the DPC; then it queues itself again, behind other DPCs of its processor.

@@ -4,7 +4,7 @@
 #include "relay_driver.h"
 
 #define DEVICE_NAME L"\\Device\\UpcallRelay"
-#define LINK_NAME L"\\??\\UpcallRelay"
+#define LINK_NAME   L"\\??\\UpcallRelay"
 
 NTSTATUS
 RelayComplete(PIRP Irp, NTSTATUS Status, ULONG_PTR Information)

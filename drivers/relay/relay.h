@@ -21,7 +21,7 @@
 //     Flags or Reserved not 0.
 //   ERROR_INVALID_USER_BUFFER (STATUS_INVALID_BUFFER_SIZE): a payload over UPCALL_MAX_RECORD_BYTES,
 //     or a write over RELAY_MAX_WRITE_BYTES.
-#define RELAY_ALIGNMENT 8u
+#define RELAY_ALIGNMENT       8u
 #define RELAY_MAX_WRITE_BYTES (1u << 20)
 
 typedef struct UPCALL_RELAY_HEADER
@@ -34,7 +34,7 @@ typedef struct UPCALL_RELAY_HEADER
 
 _Static_assert(sizeof(UPCALL_RELAY_HEADER) == 16, "relay header");
 
-#define RELAY_DEVICE_TYPE 0xB5C2u
+#define RELAY_DEVICE_TYPE  0xB5C2u
 #define RELAY_WRITE_ACCESS 2u
 #define RELAY_CODE(Function) \
     ((RELAY_DEVICE_TYPE << 16) | (RELAY_WRITE_ACCESS << 14) | (0x800u + (Function)) << 2)

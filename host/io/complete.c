@@ -327,6 +327,27 @@ FinishSynchronous(PKTHREAD Thread, NTSTATUS WaitStatus, PVOID Context)
     return WaitStatus == STATUS_SUCCESS ? Status : WaitStatus;
 }
 
+// A thread that is being terminated had its requests cancelled; one that it issues afterwards ends too.
+// Either the canceller finds it in the list, or its thread, having put it there, sees Terminating, which
+// was set before the canceller took the list's lock.
+static void
+CancelIfTerminating(IOP_IRP *Iop)
+{
+    BOOLEAN Terminating;
+
+    if (Iop->Mode == KernelMode)
+    {
+        return;
+    }
+    KiLockDispatcher();
+    Terminating = KiCurrentThread->Terminating;
+    OsLockRelease(&KiDispatcherLock);
+    if (Terminating)
+    {
+        IopCancelHeld(Iop);
+    }
+}
+
 NTSTATUS
 IopIssue(PDEVICE_OBJECT Device, IOP_IRP *Iop)
 {
@@ -359,6 +380,7 @@ IopIssue(PDEVICE_OBJECT Device, IOP_IRP *Iop)
         return Status;
     }
     IopRecordIssuer(Iop);
+    CancelIfTerminating(Iop);
     if (!Synchronous)
     {
         IopDereferenceIrp(Iop);

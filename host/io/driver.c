@@ -304,7 +304,6 @@ IopLoadDriver(const char *Path, const char *Name, PDRIVER_OBJECT *Driver, char *
     PDRIVER_INITIALIZE Entry;
     OS_MODULE *Module;
     char Base[64];
-    size_t Prefix;
     int Error;
 
     *Driver = NULL;
@@ -313,10 +312,7 @@ IopLoadDriver(const char *Path, const char *Name, PDRIVER_OBJECT *Driver, char *
         BaseName(Path, Base, sizeof(Base));
         Name = Base;
     }
-    // The loader's reasons (one a line) come behind the path.
-    Prefix = (size_t)snprintf(Message, MessageSize, "cannot load %s: ", Path);
-    Prefix = Prefix < MessageSize ? Prefix : MessageSize;
-    Error = OsModuleLoad(Path, &Module, Message + Prefix, MessageSize - Prefix);
+    Error = OsModuleLoad(Path, &Module, Message, MessageSize);
     if (Error != OS_OK)
     {
         return StatusOf(Error);
@@ -325,9 +321,8 @@ IopLoadDriver(const char *Path, const char *Name, PDRIVER_OBJECT *Driver, char *
     if (Entry == NULL)
     {
         snprintf(Message, MessageSize,
-                 "cannot load %s: it has no DriverEntry; build drivers with nthost-cc --driver, and define "
-                 "NTSTATUS DriverEntry(PDRIVER_OBJECT, PUNICODE_STRING)",
-                 Path);
+                 "it has no DriverEntry; build drivers with nthost-cc --driver, and define NTSTATUS "
+                 "DriverEntry(PDRIVER_OBJECT, PUNICODE_STRING)");
         OsModuleUnload(Module);
         return STATUS_DRIVER_ENTRYPOINT_NOT_FOUND;
     }

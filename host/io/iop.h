@@ -286,7 +286,7 @@ static inline IOP_DRIVER *IopOfDriver(PDRIVER_OBJECT Driver)
 }
 DRIVER_DISPATCH IopInvalidDeviceRequest;
 // Loads Path as driver Name (NULL: base name without extension), calls DriverEntry. On failure
-// Message says why. Not thread safe against itself (the tool's loader lock).
+// Message says why; it does not repeat Path. Not thread safe against itself (the tool's loader lock).
 NTSTATUS IopLoadDriver(const char *Path, const char *Name, PDRIVER_OBJECT *Driver, char *Message,
                        size_t MessageSize);
 // A driver whose DriverEntry is part of this program: unit tests.

@@ -80,13 +80,12 @@ int32_t NthostCall(uint32_t Service, const uint64_t *Arguments)
     Thread->Tcb.InSystemCall = TRUE;
     NTSTATUS Status = NtpDispatch(Service, Arguments);
     Thread->Tcb.InSystemCall = FALSE;
-    if (!PspLeaveCall(Thread))
+    if (!PspLeaveCall(Thread) || Exiting)
     {
         KiUnbindThread();
     }
-    else if (Exiting)
+    if (Exiting)
     {
-        KiUnbindThread();
         ObDereferenceObjectDeferDelete(Thread);
     }
     return Status;

@@ -268,11 +268,16 @@ CreateProcessA(LPCSTR Application, LPSTR CommandLine, LPSECURITY_ATTRIBUTES Proc
     }
     BOOL Announced = K32Result(WX_CALL(NthCreateProcess, WX_POINTER(&Process), PROCESS_ALL_ACCESS,
                                        Pid, WX_POINTER(&Id)));
+    // Released before the reaper runs, which frees it as soon as the process is gone.
+    if (!Announced)
+    {
+        OsKillProcess(Pid);
+    }
+    OsChildRelease(Child);
     if (!Announced || !StartReaper(Child, Process))
     {
         DWORD Saved = GetLastError();
         OsKillProcess(Pid);
-        OsChildRelease(Child);
         OsChildWait(Child);
         if (Announced)
         {
@@ -282,7 +287,6 @@ CreateProcessA(LPCSTR Application, LPSTR CommandLine, LPSECURITY_ATTRIBUTES Proc
         SetLastError(Saved != 0 ? Saved : ERROR_NOT_ENOUGH_MEMORY);
         return FALSE;
     }
-    OsChildRelease(Child);
     Information->hProcess = Process;
     Information->hThread = NULL;  // this host gives no handle to another process's first thread
     Information->dwProcessId = Id;

@@ -208,7 +208,7 @@ UpcallSubscriptionAcquire(UPCALL_SUBSCRIPTION *Subscription)
     }
     else if (Subscription->State == UpcallStateStopped || channel->Stopping)
     {
-        // ENDING, too: the last signal of a stop is given in it, and whoever it wakes must learn why.
+        // ENDING, too: the last signal of a stop is given in it, and whom it wakes must learn why.
         status = STATUS_DEVICE_REMOVED;
     }
     KeReleaseSpinLock(&channel->TableLock, irql);

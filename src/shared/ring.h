@@ -32,7 +32,7 @@
 typedef struct UPCALL_RING_PRODUCER_LINE
 {
     uint32_t Tail;      // end of what is published
-    uint32_t LostMark;  // low half of the cumulative lost count; news if it differs from what was told
+    uint32_t LostMark;  // low half of the cumulative lost count; news if not the one told
     uint8_t Padding[UPCALL_LINE_PAIR - 8];
 } UPCALL_RING_PRODUCER_LINE;
 

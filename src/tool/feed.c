@@ -118,12 +118,13 @@ Summarize(const FEED_ARGUMENTS *Arguments, const FEED_RESULT *Result)
     putchar('\n');
 }
 
-// Until the feed has ended, shows how far it is.
-static void
+// Until the feed has ended, shows how far it is. A Win32 error code: why it could not wait.
+static DWORD
 Watch(FEED *Feed, const FEED_ARGUMENTS *Arguments, HANDLE Interrupt)
 {
     const HANDLE Handles[] = {FeedThread(Feed), Interrupt};
     COUNT Begin = GetTickCount64();
+    DWORD Error = ERROR_SUCCESS;
     for (;;)
     {
         COUNT Passed = GetTickCount64() - Begin;
@@ -139,6 +140,7 @@ Watch(FEED *Feed, const FEED_ARGUMENTS *Arguments, HANDLE Interrupt)
             Wait = Left < Wait ? (DWORD)Left : Wait;
         }
         DWORD Woken = WaitForMultipleObjects(2, Handles, FALSE, Wait);
+        Error = Woken == WAIT_FAILED ? GetLastError() : ERROR_SUCCESS;
         ToolStatus(Arguments->Progress, "%llu records, %llu bytes", FeedCount(Feed),
                    FeedBytes(Feed));
         if (Woken == WAIT_OBJECT_0)
@@ -152,6 +154,7 @@ Watch(FEED *Feed, const FEED_ARGUMENTS *Arguments, HANDLE Interrupt)
         }
     }
     ToolStatusEnd();
+    return Error;
 }
 
 int
@@ -186,10 +189,15 @@ FeedCommand(int Count, char **Words)
         FeedFinish(Feed, FALSE, &Result);
         return Status;
     }
-    Watch(Feed, &Arguments, Interrupt);
-    FeedFinish(Feed, Arguments.End, &Result);
+    DWORD Error = Watch(Feed, &Arguments, Interrupt);
+    FeedFinish(Feed, Arguments.End && Error == ERROR_SUCCESS, &Result);
     Summarize(&Arguments, &Result);
-    if (Result.Status != TOOL_OK)
+    if (Error != ERROR_SUCCESS)
+    {
+        ToolSay("cannot wait for the feed: %s", ToolErrorText(Error));
+        Result.Status = TOOL_FAILED;
+    }
+    else if (Result.Status != TOOL_OK)
     {
         ToolSay("%s", Result.Message);
     }

@@ -141,6 +141,8 @@ def script(place):
     status, output, errors = place.run(command, "--pcap", CAPTURE)
     check(status == 0 and errors == "", status, output, errors)
     check("tcpdump -r accepts the 6 files." in output, output)
+    status, output, errors = place.run(command, "--help")
+    check(status == 0 and output.startswith("usage: script/demo") and errors == "", output, errors)
     status, output, errors = place.run(command, "--nonsense")
     check(status == 2 and output == "" and "unknown option --nonsense" in errors, status, errors)
     place.nothing_left()

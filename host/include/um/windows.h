@@ -12,4 +12,10 @@
 #include <windef.h>
 #include_next <windows.h>
 
+// WinBase.h's, which libwine has in winternl.h (the same tokens, so both may be included).
+#ifndef FILE_SKIP_COMPLETION_PORT_ON_SUCCESS
+#define FILE_SKIP_COMPLETION_PORT_ON_SUCCESS 0x1
+#define FILE_SKIP_SET_EVENT_ON_HANDLE        0x2
+#endif
+
 #endif

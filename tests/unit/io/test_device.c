@@ -142,7 +142,7 @@ entry_that_fails(void **State)
     assert_non_null(strstr(Message, "a driver named iotest is loaded already"));
     assert_status(IopLoadDriver("/no/such/file.sys", NULL, &Driver, Message, sizeof(Message)),
                   STATUS_OBJECT_NAME_NOT_FOUND);
-    assert_non_null(strstr(Message, "/no/such/file.sys"));
+    assert_non_null(strstr(Message, "no such file"));
 }
 
 static void

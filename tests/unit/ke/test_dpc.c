@@ -147,8 +147,8 @@ ATargetedDpcRunsOnItsProcessor(void **State)
 typedef struct REQUEUE
 {
     KDPC Dpc;
-    unsigned Count;
-    unsigned Stop;  // atomic
+    unsigned Count;  // atomic
+    unsigned Stop;   // atomic
 } REQUEUE;
 
 static VOID
@@ -158,7 +158,7 @@ Requeue(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
 
     UNREFERENCED_PARAMETER(Argument1);
     UNREFERENCED_PARAMETER(Argument2);
-    Self->Count++;
+    __atomic_add_fetch(&Self->Count, 1, __ATOMIC_RELAXED);
     if (!__atomic_load_n(&Self->Stop, __ATOMIC_RELAXED))
     {
         assert_true(KeInsertQueueDpc(Dpc, NULL, NULL));
@@ -175,7 +175,9 @@ ADpcThatRequeuesItselfLetsTheThreadGo(void **State)
     TestStart(2);
     KeInitializeDpc(&Self.Dpc, Requeue, &Self);
     assert_true(KeInsertQueueDpc(&Self.Dpc, NULL, NULL));
-    // We came back although it never leaves the queue; it goes on elsewhere, and we can still run here.
+    // We came back although it never leaves the queue; it goes on elsewhere,
+    AwaitCount(&Self.Count, __atomic_load_n(&Self.Count, __ATOMIC_RELAXED) + 1000);
+    // and we can still run at DISPATCH_LEVEL.
     for (unsigned i = 0; i < 100; i++)
     {
         Old = KeRaiseIrqlToDpcLevel();
@@ -184,6 +186,41 @@ ADpcThatRequeuesItselfLetsTheThreadGo(void **State)
     __atomic_store_n(&Self.Stop, 1, __ATOMIC_RELAXED);
     KeFlushQueuedDpcs();
     assert_true(Self.Count > 64);
+    TestStop();
+}
+
+static VOID
+RequeueOften(PKDPC Dpc, PVOID Context, PVOID Argument1, PVOID Argument2)
+{
+    UNREFERENCED_PARAMETER(Argument1);
+    UNREFERENCED_PARAMETER(Argument2);
+    if (++((REQUEUE *)Context)->Count < 1000)
+    {
+        assert_true(KeInsertQueueDpc(Dpc, NULL, NULL));
+    }
+}
+
+// One of high importance overtakes the other again and again, for longer than one drain lasts.
+static void
+AFlushRunsWhatWasOvertakenToo(void **State)
+{
+    REQUEUE Self = {.Count = 0};
+    KDPC Last;
+    KIRQL Old;
+
+    (void)State;
+    TestStart(1);
+    memset(&Seen, 0, sizeof(Seen));
+    KeInitializeDpc(&Self.Dpc, RequeueOften, &Self);
+    KeSetImportanceDpc(&Self.Dpc, HighImportance);
+    KeInitializeDpc(&Last, Note, NULL);
+    Old = KeRaiseIrqlToDpcLevel();
+    assert_true(KeInsertQueueDpc(&Self.Dpc, NULL, NULL));
+    assert_true(KeInsertQueueDpc(&Last, NULL, NULL));
+    KeLowerIrql(Old);
+    KeFlushQueuedDpcs();
+    assert_int_equal(Seen.Count, 1);
+    assert_int_equal(Self.Count, 1000);
     TestStop();
 }
 
@@ -458,6 +495,7 @@ main(int Count, char **Arguments)
         cmocka_unit_test(RemovingTheLastKeepsTheQueueWhole),
         cmocka_unit_test(ATargetedDpcRunsOnItsProcessor),
         cmocka_unit_test(ADpcThatRequeuesItselfLetsTheThreadGo),
+        cmocka_unit_test(AFlushRunsWhatWasOvertakenToo),
         cmocka_unit_test(DpcsQueueToEachOthersProcessors),
         cmocka_unit_test(AfterAFlushADpcMayBeFreed),
         cmocka_unit_test(EachInsertionRunsOrIsRemovedOnce),

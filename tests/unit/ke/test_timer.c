@@ -239,6 +239,52 @@ APeriodicTimerKeepsItsPhase(void **State)
     TestStop();
 }
 
+// The timer thread cannot run while we own the only processor.
+static void
+PeriodsThatPassedAreSkipped(void **State)
+{
+    ULONGLONG Due;
+    unsigned Runs;
+    TICKS Ticks;
+    KIRQL Old;
+
+    (void)State;
+    TestStart(1);
+    InitializeTicks(&Ticks, NotificationTimer, 1);
+    assert_false(KeSetTimerEx(&Ticks.Timer, Relative(10000), 10, &Ticks.Dpc));
+    assert_int_equal(TestWait(&Ticks.Event, MS(30000)), STATUS_SUCCESS);
+    Old = KeRaiseIrqlToDpcLevel();
+    Runs = __atomic_load_n(&Ticks.Runs, __ATOMIC_RELAXED);
+    KiLockDispatcher();
+    Due = Ticks.Timer.DueTime.QuadPart;
+    OsLockRelease(&KiDispatcherLock);
+    KeStallExecutionProcessor(53000);  // five due times and a part of a period
+    KeLowerIrql(Old);
+    for (;;)
+    {
+        BOOLEAN Moved;
+
+        KiLockDispatcher();
+        Moved = Ticks.Timer.DueTime.QuadPart != Due;
+        if (Moved)
+        {
+            assert_true(KiRemoveTimer(&Ticks.Timer));
+        }
+        OsLockRelease(&KiDispatcherLock);
+        if (Moved)
+        {
+            break;
+        }
+        OsYield();
+    }
+    KeFlushQueuedDpcs();
+    assert_true(Ticks.Timer.DueTime.QuadPart - Due >= 50000);
+    assert_int_equal((Ticks.Timer.DueTime.QuadPart - Due) % 100000, 0);
+    // One expiry for all that passed, not one each. (A second one if we were stopped meanwhile.)
+    assert_in_range(__atomic_load_n(&Ticks.Runs, __ATOMIC_RELAXED) - Runs, 1, 3);
+    TestStop();
+}
+
 static void
 AnEarlierTimerWakesTheThread(void **State)
 {
@@ -411,6 +457,7 @@ main(int Count, char **Arguments)
         cmocka_unit_test(AOneShotTimerSignalsAndRunsItsDpc),
         cmocka_unit_test(ADueTimeThatHasPassedFiresAtOnce),
         cmocka_unit_test(APeriodicTimerKeepsItsPhase),
+        cmocka_unit_test(PeriodsThatPassedAreSkipped),
         cmocka_unit_test(AnEarlierTimerWakesTheThread),
         cmocka_unit_test(ManyTimersFireOnceEach),
         cmocka_unit_test(AfterCancelAndFlushATimerMayBeFreed),

@@ -281,6 +281,27 @@ AParkedThreadIsAnsweredStoppedAndRunDown(void **State)
     Stop();
 }
 
+// Whoever ends a thread on its behalf need not have told it before.
+static void
+AnExitOnBehalfAnswersAParkedCall(void **State)
+{
+    (void)State;
+    Start();
+    memset(&Remote, 0, sizeof(Remote));
+    InitializeApp(&Remote.App);
+    assert_int_equal(OsThreadStart(KernelHalf, NULL, "half", &Remote.App.Host), OS_OK);
+    AwaitState(Remote.App.Thread, KiStateParked);
+    StopRemote(Remote.App.Thread);
+    PspExitThread(Remote.App.Thread, 8);
+    assert_int_equal(Remote.Finishes, 1);
+    assert_int_equal(Remote.Replies, 1);
+    assert_status(Remote.ReplyStatus, STATUS_THREAD_IS_TERMINATING);
+    PspWaitForProcess(Remote.App.Process);  // it was the last thread
+    assert_status(PsGetProcessExitStatus(Remote.App.Process), 8);
+    FreeApp(&Remote.App);
+    Stop();
+}
+
 // ---- What a process leaves behind ----
 
 static void
@@ -416,6 +437,7 @@ main(int Count, char **Arguments)
         PS_TEST(AThreadInItsOwnCodeIsNotAwaited),
         PS_TEST(ADriversThreadInTheProcessIsAwaited),
         PS_TEST(AParkedThreadIsAnsweredStoppedAndRunDown),
+        PS_TEST(AnExitOnBehalfAnswersAParkedCall),
         PS_TEST(HandlesAreClosedBeforeTheProcessSignals),
         PS_TEST(DeathAgainstThreadsThatComeAndGo),
     };
