@@ -17,19 +17,19 @@ CheckReturn(PDRIVER_OBJECT Driver, KIRQL Irql, ULONG Locks, UCHAR Major)
 
     if (Now != Irql)
     {
-        VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 5, (ULONG_PTR)Driver, Irql, Now,
-                         &Stack, 1,
-                         "the dispatch routine of %s for major function 0x%02x was called at IRQL %u "
-                         "and returned at IRQL %u.",
-                         IopDriverName(Driver), Major, Irql, Now);
+        VfBugCheckStacks(
+            VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 5, (ULONG_PTR)Driver, Irql, Now, &Stack, 1,
+            "the dispatch routine of %s for major function 0x%02x was called at IRQL %u "
+            "and returned at IRQL %u.",
+            IopDriverName(Driver), Major, Irql, Now);
     }
     if (Held != Locks)
     {
-        VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 5, (ULONG_PTR)Driver, Locks, Held,
-                         &Stack, 1,
-                         "the dispatch routine of %s for major function 0x%02x was called with %u spin "
-                         "locks held and returned with %u.",
-                         IopDriverName(Driver), Major, (unsigned)Locks, (unsigned)Held);
+        VfBugCheckStacks(
+            VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 5, (ULONG_PTR)Driver, Locks, Held, &Stack, 1,
+            "the dispatch routine of %s for major function 0x%02x was called with %u spin "
+            "locks held and returned with %u.",
+            IopDriverName(Driver), Major, (unsigned)Locks, (unsigned)Held);
     }
 }
 
@@ -45,10 +45,11 @@ CallDriver(PDEVICE_OBJECT Device, PIRP Irp, IOP_IRP *Iop)
 
     if (Irp->CurrentLocation <= 1)
     {
-        VfBugCheck(VfBug_NO_MORE_IRP_STACK_LOCATIONS, (ULONG_PTR)Irp, (ULONG_PTR)Device, 0, 0,
-                   "an IRP was sent to a device of %s but has no stack location left; its maker asked "
-                   "for fewer than the device stack's StackSize.",
-                   IopDriverName(Driver));
+        VfBugCheck(
+            VfBug_NO_MORE_IRP_STACK_LOCATIONS, (ULONG_PTR)Irp, (ULONG_PTR)Device, 0, 0,
+            "an IRP was sent to a device of %s but has no stack location left; its maker asked "
+            "for fewer than the device stack's StackSize.",
+            IopDriverName(Driver));
     }
     IoSetNextIrpStackLocation(Irp);
     Stack = IoGetCurrentIrpStackLocation(Irp);
@@ -99,7 +100,8 @@ IofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp)
     if (DeviceObject->Type != IO_TYPE_DEVICE)
     {
         VfBugCheck(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 4, (ULONG_PTR)DeviceObject,
-                   (ULONG_PTR)Irp, 0, "IoCallDriver was given something that is not a device object.");
+                   (ULONG_PTR)Irp, 0,
+                   "IoCallDriver was given something that is not a device object.");
     }
     if (Iop == NULL)
     {
@@ -111,8 +113,9 @@ IofCallDriver(PDEVICE_OBJECT DeviceObject, PIRP Irp)
         VF_STACK Stacks[] = {{"Allocated by", Iop->AllocationStack, 8},
                              {"Completed by", Iop->CompletionStack, 8}};
 
-        VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 3, (ULONG_PTR)Irp, State, 0, Stacks,
-                         2, "IoCallDriver was given an IRP that was already completed or freed.");
+        VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 3, (ULONG_PTR)Irp, State, 0,
+                         Stacks, 2,
+                         "IoCallDriver was given an IRP that was already completed or freed.");
     }
     if (Iop->Kind == IopKindThreaded && Iop->ListLock == NULL)
     {
@@ -142,10 +145,11 @@ CompletedTwice(PIRP Irp, IOP_IRP *Iop, uint32_t State)
     VF_STACK Stacks[] = {{"Allocated by", Iop->AllocationStack, 8},
                          {"Completed first by", Iop->CompletionStack, 8}};
 
-    VfBugCheckStacks(VfBug_MULTIPLE_IRP_COMPLETE_REQUESTS, (ULONG_PTR)Irp, State, 0, 0, Stacks, 2,
-                     "IoCompleteRequest was called for an IRP that was already completed or freed; %s "
-                     "had it last.",
-                     IopDriverName(Iop->OwnerDriver));
+    VfBugCheckStacks(
+        VfBug_MULTIPLE_IRP_COMPLETE_REQUESTS, (ULONG_PTR)Irp, State, 0, 0, Stacks, 2,
+        "IoCompleteRequest was called for an IRP that was already completed or freed; %s "
+        "had it last.",
+        IopDriverName(Iop->OwnerDriver));
 }
 
 static void
@@ -164,8 +168,8 @@ CheckCompletion(PIRP Irp, IOP_IRP *Iop)
             {
                 VF_STACK Stacks[] = {{"Allocated by", Iop->AllocationStack, 8}};
 
-                VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Irp, Old, 0,
-                                 Stacks, 1,
+                VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Irp, Old,
+                                 0, Stacks, 1,
                                  "IoCompleteRequest was called for an IRP that was never sent to a "
                                  "driver.");
             }
@@ -201,11 +205,12 @@ CheckCompletion(PIRP Irp, IOP_IRP *Iop)
     }
     if (KiCurrentThread->SpinLocksHeld != 0 && VfLevel != VfOff)
     {
-        VfBugCheck(VfBug_DRIVER_VERIFIER_DETECTED_VIOLATION, 0, (ULONG_PTR)Irp,
-                   KiCurrentThread->SpinLocksHeld, 0,
-                   "IoCompleteRequest was called with %u spin lock(s) held; a completion routine or "
-                   "the next request may need the same lock.",
-                   (unsigned)KiCurrentThread->SpinLocksHeld);
+        VfBugCheck(
+            VfBug_DRIVER_VERIFIER_DETECTED_VIOLATION, 0, (ULONG_PTR)Irp,
+            KiCurrentThread->SpinLocksHeld, 0,
+            "IoCompleteRequest was called with %u spin lock(s) held; a completion routine or "
+            "the next request may need the same lock.",
+            (unsigned)KiCurrentThread->SpinLocksHeld);
     }
 }
 
@@ -238,9 +243,8 @@ CallCompletionRoutine(PIRP Irp, IOP_IRP *Iop, const IO_STACK_LOCATION *Left)
                    "a completion routine was called at IRQL %u and returned at IRQL %u.", Irql,
                    KeGetCurrentIrql());
     }
-    if (Iop != NULL &&
-        !__atomic_compare_exchange_n(&Iop->State, &Active, IopIrpCompleting, false, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_ACQUIRE))
+    if (Iop != NULL && !__atomic_compare_exchange_n(&Iop->State, &Active, IopIrpCompleting, false,
+                                                    __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
     {
         CompletedTwice(Irp, Iop, Active);
     }

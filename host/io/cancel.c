@@ -62,11 +62,12 @@ Cancel(PIRP Irp)
 
     if (KiCurrentThread->SpinLocksHeld != Locks || KeGetCurrentIrql() != Irql)
     {
-        VfBugCheck(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Routine, Irql,
-                   KeGetCurrentIrql(),
-                   "a cancel routine returned at IRQL %u with %u spin lock(s) held; it must release "
-                   "the cancel spin lock, once, to Irp->CancelIrql (%u).",
-                   KeGetCurrentIrql(), (unsigned)KiCurrentThread->SpinLocksHeld, Irql);
+        VfBugCheck(
+            VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Routine, Irql,
+            KeGetCurrentIrql(),
+            "a cancel routine returned at IRQL %u with %u spin lock(s) held; it must release "
+            "the cancel spin lock, once, to Irp->CancelIrql (%u).",
+            KeGetCurrentIrql(), (unsigned)KiCurrentThread->SpinLocksHeld, Irql);
     }
     return TRUE;
 }

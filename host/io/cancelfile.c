@@ -27,8 +27,8 @@ NtCancelIoFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock)
     VF_MAX_IRQL(PASSIVE_LEVEL);
     if (NT_SUCCESS(Status))
     {
-        Status = ObReferenceObjectByHandle(FileHandle, 0, IopFileType, Mode, (PVOID *)&Match.File,
-                                           NULL);
+        Status =
+            ObReferenceObjectByHandle(FileHandle, 0, IopFileType, Mode, (PVOID *)&Match.File, NULL);
     }
     if (!NT_SUCCESS(Status))
     {
@@ -42,8 +42,8 @@ NtCancelIoFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock)
         Status = IopWaitList(&Thread->IrpLock, &Thread->IrpList, &Match, Mode, NULL);
         if (Status == STATUS_SUCCESS)
         {
-            Status = IopWaitList(&IopOfFile(Match.File)->IrpLock, &Match.File->IrpList, &Match, Mode,
-                                 NULL);
+            Status = IopWaitList(&IopOfFile(Match.File)->IrpLock, &Match.File->IrpList, &Match,
+                                 Mode, NULL);
         }
     }
     ObDereferenceObject(Match.File);
@@ -127,8 +127,8 @@ NtCancelIoFileEx(HANDLE FileHandle, PIO_STATUS_BLOCK IoRequestToCancel,
     VF_MAX_IRQL(PASSIVE_LEVEL);
     if (NT_SUCCESS(Status))
     {
-        Status = ObReferenceObjectByHandle(FileHandle, 0, IopFileType, Mode, (PVOID *)&Match.File,
-                                           NULL);
+        Status =
+            ObReferenceObjectByHandle(FileHandle, 0, IopFileType, Mode, (PVOID *)&Match.File, NULL);
     }
     if (!NT_SUCCESS(Status))
     {

@@ -60,11 +60,18 @@ WriteStatusBlock(IOP_IRP *Iop, REACH Reach, NTSTATUS Status, ULONG_PTR Informati
         __atomic_store_n(&To->Status, Status, __ATOMIC_RELEASE);
         return;
     }
-    // Two writes, in this order. A failure has nobody to be told to, as on NT.
-    if (NT_SUCCESS(WriteIssuer(Iop, Reach, &To->Information, &Information, sizeof(Information))))
+    // A failure has nobody to be told to, as on NT.
+    if (Reach == ReachProcess)
     {
-        (void)WriteIssuer(Iop, Reach, &To->Status, &Status, sizeof(Status));
+        (void)MmWriteStatusBlock(Iop->IssuingThread->Process, To, Status, Information);
+        return;
     }
+    // The issuer is still in its call and looks at nothing: one write, which a window can carry.
+    IO_STATUS_BLOCK Block = {.Pointer = NULL};
+
+    Block.Status = Status;
+    Block.Information = Information;
+    (void)WriteIssuer(Iop, Reach, To, &Block, sizeof(Block));
 }
 
 // Buffered output of a success or a warning. What could not be written becomes the status.
@@ -86,12 +93,13 @@ WriteOutput(IOP_IRP *Iop, REACH Reach, NTSTATUS Status, ULONG_PTR Information)
         {
             VF_STACK Stacks[] = {{"Completed by", Iop->CompletionStack, 8}};
 
-            VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Irp, Information,
-                             Iop->OutputLength, Stacks, 1,
-                             "%s completed a request with status 0x%08x and Information %llu, but the "
-                             "caller's buffer has %llu bytes; Windows would copy beyond its end.",
-                             IopDriverName(Iop->OwnerDriver), (unsigned)Status,
-                             (unsigned long long)Information, (unsigned long long)Iop->OutputLength);
+            VfBugCheckStacks(
+                VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Irp, Information,
+                Iop->OutputLength, Stacks, 1,
+                "%s completed a request with status 0x%08x and Information %llu, but the "
+                "caller's buffer has %llu bytes; Windows would copy beyond its end.",
+                IopDriverName(Iop->OwnerDriver), (unsigned)Status, (unsigned long long)Information,
+                (unsigned long long)Iop->OutputLength);
         }
         Information = Iop->OutputLength;
     }
@@ -172,7 +180,8 @@ Announce(IOP_IRP *Iop, REACH Reach, NTSTATUS Status, ULONG_PTR Information)
     if (File != NULL &&
         (SynchronousFile || (Iop->UserEvent == NULL && (Flags & FO_SKIP_SET_EVENT) == 0)))
     {
-        File->FinalStatus = Status;
+        // Relaxed: requests of an asynchronous file end side by side; it tells of one of them.
+        __atomic_store_n(&File->FinalStatus, Status, __ATOMIC_RELAXED);
         // A synchronous file's stays signaled over requests that do not wait: nothing to wake then.
         if (Iop->Pended || !SynchronousFile || KeReadStateEvent(&File->Event) == 0)
         {
@@ -203,7 +212,7 @@ static void
 Release(IOP_IRP *Iop, BOOLEAN Held, BOOLEAN Deferred)
 {
     PVOID Objects[] = {Iop->Kind == IopKindService ? Iop->UserEvent : NULL, Iop->File,
-                    Iop->ThreadReferenced ? Iop->IssuingThread : NULL};
+                       Iop->ThreadReferenced ? Iop->IssuingThread : NULL};
 
     if (Held)
     {
@@ -310,7 +319,8 @@ FinishSynchronous(PKTHREAD Thread, NTSTATUS WaitStatus, PVOID Context)
         // The IRP stays in the thread's list: the rundown cancels it and waits for it.
         IopUnlockFile(File);
         // Acquire-release: pairs with the completer's exchange in IopCompleteService.
-        if (__atomic_exchange_n(&Iop->Phase, IopPhaseAbandoned, __ATOMIC_ACQ_REL) == IopPhaseRunning)
+        if (__atomic_exchange_n(&Iop->Phase, IopPhaseAbandoned, __ATOMIC_ACQ_REL) ==
+            IopPhaseRunning)
         {
             IopDereferenceIrp(Iop);
             return WaitStatus;

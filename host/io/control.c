@@ -136,9 +136,9 @@ ZwDeviceIoControlFile(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutin
                       ULONG InputBufferLength, PVOID OutputBuffer, ULONG OutputBufferLength)
 {
     KPROCESSOR_MODE Old = KiEnterZw();
-    NTSTATUS Status = NtDeviceIoControlFile(FileHandle, Event, ApcRoutine, ApcContext, IoStatusBlock,
-                                            IoControlCode, InputBuffer, InputBufferLength,
-                                            OutputBuffer, OutputBufferLength);
+    NTSTATUS Status = NtDeviceIoControlFile(FileHandle, Event, ApcRoutine, ApcContext,
+                                            IoStatusBlock, IoControlCode, InputBuffer,
+                                            InputBufferLength, OutputBuffer, OutputBufferLength);
 
     KiLeaveZw(Old);
     return Status;

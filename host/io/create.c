@@ -2,9 +2,9 @@
 // NtCreateFile and NtOpenFile, and IoGetDeviceObjectPointer on top of them.
 #include "io/iop.h"
 
-#define VALID_ATTRIBUTES 0x00007FB7u
-#define VALID_OPTIONS 0x00FFFFFFu
-#define VALID_SHARE (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
+#define VALID_ATTRIBUTES    0x00007FB7u
+#define VALID_OPTIONS       0x00FFFFFFu
+#define VALID_SHARE         (FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE)
 #define SYNCHRONOUS_OPTIONS (FILE_SYNCHRONOUS_IO_ALERT | FILE_SYNCHRONOUS_IO_NONALERT)
 #ifndef FILE_MAXIMUM_DISPOSITION
 #define FILE_MAXIMUM_DISPOSITION FILE_OVERWRITE_IF
@@ -68,7 +68,8 @@ OpenFile(OBP_CAPTURED *Captured, IOP_OPEN *Open, KPROCESSOR_MODE Mode, PFILE_OBJ
         ObDereferenceObject(Root);
         return Status;
     }
-    return ObpOpenByName(Attributes, IopFileType, Open->Access, NameMode, Open, NULL, (PVOID *)File);
+    return ObpOpenByName(Attributes, IopFileType, Open->Access, NameMode, Open, NULL,
+                         (PVOID *)File);
 }
 
 static NTSTATUS
@@ -76,9 +77,8 @@ ReturnHandle(PFILE_OBJECT File, const IOP_OPEN *Open, KPROCESSOR_MODE Mode, PHAN
              PIO_STATUS_BLOCK IoStatusBlock)
 {
     HANDLE Handle;
-    NTSTATUS Status =
-        ObpCreateHandle(File, Open->Access,
-                        Open->Attributes & (OBJ_INHERIT | OBJ_KERNEL_HANDLE), Mode, &Handle);
+    NTSTATUS Status = ObpCreateHandle(
+        File, Open->Access, Open->Attributes & (OBJ_INHERIT | OBJ_KERNEL_HANDLE), Mode, &Handle);
 
     if (!NT_SUCCESS(Status))
     {
@@ -205,7 +205,8 @@ IoGetDeviceObjectPointer(PUNICODE_STRING ObjectName, ACCESS_MASK DesiredAccess,
     {
         return Status;
     }
-    Status = ObReferenceObjectByHandle(Handle, 0, IopFileType, KernelMode, (PVOID *)FileObject, NULL);
+    Status =
+        ObReferenceObjectByHandle(Handle, 0, IopFileType, KernelMode, (PVOID *)FileObject, NULL);
     if (NT_SUCCESS(Status))
     {
         *DeviceObject = IoGetRelatedDeviceObject(*FileObject);

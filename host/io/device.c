@@ -57,11 +57,10 @@ NameDevice(PDEVICE_OBJECT Device, PUNICODE_STRING Name, PVOID Descriptor, BOOLEA
 }
 
 static void
-InitializeDevice(PDEVICE_OBJECT Device, PDRIVER_OBJECT Driver, ULONG ExtensionSize, DEVICE_TYPE Type,
-                 ULONG Characteristics, BOOLEAN Exclusive)
+InitializeDevice(PDEVICE_OBJECT Device, PDRIVER_OBJECT Driver, ULONG ExtensionSize,
+                 DEVICE_TYPE Type, ULONG Characteristics, BOOLEAN Exclusive)
 {
-    IOP_DEVICE *Private =
-        (IOP_DEVICE *)((PUCHAR)(Device + 1) + RoundUp(ExtensionSize));
+    IOP_DEVICE *Private = (IOP_DEVICE *)((PUCHAR)(Device + 1) + RoundUp(ExtensionSize));
 
     Device->Type = IO_TYPE_DEVICE;
     Device->Size = (USHORT)(sizeof(DEVICE_OBJECT) + ExtensionSize);
@@ -210,11 +209,12 @@ CheckQueuedIn(PDEVICE_OBJECT Device)
     }
     if (Queued != NULL)
     {
-        VfBugCheckStacks(VfBug_TIMER_OR_DPC_INVALID, 0, (ULONG_PTR)Queued, (ULONG_PTR)Low,
-                         (ULONG_PTR)High, Stacks, 1,
-                         "a device object of %s was freed while a timer or DPC in its extension was "
-                         "still queued.",
-                         IopDriverName(Device->DriverObject));
+        VfBugCheckStacks(
+            VfBug_TIMER_OR_DPC_INVALID, 0, (ULONG_PTR)Queued, (ULONG_PTR)Low, (ULONG_PTR)High,
+            Stacks, 1,
+            "a device object of %s was freed while a timer or DPC in its extension was "
+            "still queued.",
+            IopDriverName(Device->DriverObject));
     }
 }
 
@@ -251,7 +251,8 @@ IoDeleteDevice(PDEVICE_OBJECT DeviceObject)
         VfBugCheckStacks(VfBug_DRIVER_VERIFIER_DETECTED_VIOLATION, 0, (ULONG_PTR)DeviceObject, 0, 0,
                          Stacks, 1, "IoDeleteDevice was called for a device object of %s that %s.",
                          IopDriverName(DeviceObject->DriverObject),
-                         Twice ? "was deleted before" : "is attached to another; IoDetachDevice first");
+                         Twice ? "was deleted before"
+                               : "is attached to another; IoDetachDevice first");
     }
     if ((DeviceObject->Flags & DO_DEVICE_HAS_NAME) != 0)
     {

@@ -120,8 +120,8 @@ CreateDriverObject(const char *Name, const char *Path, OS_MODULE *Module, PDRIVE
     {
         Driver->MajorFunction[Major] = IopInvalidDeviceRequest;
     }
-    if (!Compose(Private->NameBuffer, sizeof(Private->NameBuffer) / sizeof(WCHAR), "\\Driver\\", Name,
-                 &Driver->DriverName) ||
+    if (!Compose(Private->NameBuffer, sizeof(Private->NameBuffer) / sizeof(WCHAR), "\\Driver\\",
+                 Name, &Driver->DriverName) ||
         !Compose(Private->RegistryBuffer, sizeof(Private->RegistryBuffer) / sizeof(WCHAR),
                  "\\REGISTRY\\MACHINE\\SYSTEM\\ControlSet001\\Services\\", Name,
                  &Private->RegistryPath))
@@ -132,7 +132,8 @@ CreateDriverObject(const char *Name, const char *Path, OS_MODULE *Module, PDRIVE
     // The service key's name is the last part of the driver's.
     RtlInitUnicodeString(&Private->Extension.ServiceKeyName, Private->NameBuffer + 8);
     InitializeObjectAttributes(&Attributes, &Driver->DriverName,
-                               OBJ_CASE_INSENSITIVE | OBJ_PERMANENT | OBJ_KERNEL_HANDLE, NULL, NULL);
+                               OBJ_CASE_INSENSITIVE | OBJ_PERMANENT | OBJ_KERNEL_HANDLE, NULL,
+                               NULL);
     Status = ObpInsertObject(Driver, &Attributes, 0, KernelMode, NULL, NULL);
     if (!NT_SUCCESS(Status))
     {
@@ -188,8 +189,8 @@ LeaveSystem(CALLER Caller, const char *Function, const char *Name)
 {
     if (KeGetCurrentIrql() != PASSIVE_LEVEL || KiCurrentThread->SpinLocksHeld != 0)
     {
-        VfBugCheck(VfBug_IRQL_UNEXPECTED_VALUE, KeGetCurrentIrql(), KiCurrentThread->SpinLocksHeld, 0,
-                   0, "%s of %s returned at IRQL %u with %u spin lock(s) held.", Function, Name,
+        VfBugCheck(VfBug_IRQL_UNEXPECTED_VALUE, KeGetCurrentIrql(), KiCurrentThread->SpinLocksHeld,
+                   0, 0, "%s of %s returned at IRQL %u with %u spin lock(s) held.", Function, Name,
                    KeGetCurrentIrql(), (unsigned)KiCurrentThread->SpinLocksHeld);
     }
     PspCurrentThread()->AttachedProcess = Caller.Attached;
@@ -320,9 +321,10 @@ IopLoadDriver(const char *Path, const char *Name, PDRIVER_OBJECT *Driver, char *
     Entry = (PDRIVER_INITIALIZE)OsModuleSymbol(Module, "DriverEntry");
     if (Entry == NULL)
     {
-        snprintf(Message, MessageSize,
-                 "it has no DriverEntry; build drivers with nthost-cc --driver, and define NTSTATUS "
-                 "DriverEntry(PDRIVER_OBJECT, PUNICODE_STRING)");
+        snprintf(
+            Message, MessageSize,
+            "it has no DriverEntry; build drivers with nthost-cc --driver, and define NTSTATUS "
+            "DriverEntry(PDRIVER_OBJECT, PUNICODE_STRING)");
         OsModuleUnload(Module);
         return STATUS_DRIVER_ENTRYPOINT_NOT_FOUND;
     }
@@ -364,11 +366,12 @@ FindHolder(void *Context, PEPROCESS Process, HANDLE Handle, PVOID Object, ACCESS
     }
     Holder->Found = TRUE;
     IopDeviceName(File->DeviceObject, Device, sizeof(Device));
-    snprintf(Holder->Text, Holder->Size,
-             "%s cannot be unloaded: process %u (%s) has a handle (0x%llx) to %s open; end the process "
-             "or let it close the handle",
-             IopDriverName(Holder->Driver), (unsigned)(ULONG_PTR)Process->UniqueProcessId,
-             Process->ImageName, (unsigned long long)(ULONG_PTR)Handle, Device);
+    snprintf(
+        Holder->Text, Holder->Size,
+        "%s cannot be unloaded: process %u (%s) has a handle (0x%llx) to %s open; end the process "
+        "or let it close the handle",
+        IopDriverName(Holder->Driver), (unsigned)(ULONG_PTR)Process->UniqueProcessId,
+        Process->ImageName, (unsigned long long)(ULONG_PTR)Handle, Device);
 }
 
 // A process that has a handle to one of the driver's devices.
@@ -406,6 +409,53 @@ InUse(PDRIVER_OBJECT Driver, char *Message, size_t MessageSize)
 }
 
 static void
+FindIrp(void *Context, const IOP_IRP_VIEW *View)
+{
+    HOLDER *Holder = Context;
+
+    Holder->Found |= View->OwnerDriver == Holder->Driver && View->State == IopIrpActive;
+}
+
+// A device that is open though no process has a handle: another driver holds the file object. (A request
+// that was never completed holds one too; that is the driver's own leak, and reported as such.)
+static BOOLEAN
+InUseByDrivers(PDRIVER_OBJECT Driver, char *Message, size_t MessageSize)
+{
+    HOLDER Holder = {.Driver = Driver};
+    PDEVICE_OBJECT Open = NULL;
+    char Name[128];
+
+    OsLockAcquire(&IopDeviceLock);
+    for (PLIST_ENTRY Entry = IopOfDriver(Driver)->Devices.Flink;
+         Entry != &IopOfDriver(Driver)->Devices && Open == NULL; Entry = Entry->Flink)
+    {
+        PDEVICE_OBJECT Device = CONTAINING_RECORD(Entry, IOP_DEVICE, Link)->Public.DeviceObject;
+
+        if (Device->ReferenceCount != 0 && ObReferenceObjectSafe(Device))
+        {
+            Open = Device;
+        }
+    }
+    OsLockRelease(&IopDeviceLock);
+    if (Open == NULL)
+    {
+        return FALSE;
+    }
+    IopEnumerateIrps(FindIrp, &Holder);
+    if (!Holder.Found)
+    {
+        IopDeviceName(Open, Name, sizeof(Name));
+        snprintf(
+            Message, MessageSize,
+            "%s cannot be unloaded: %s is open in another driver (IoGetDeviceObjectPointer or a "
+            "kernel handle); unload that one first",
+            IopDriverName(Driver), Name);
+    }
+    ObDereferenceObject(Open);
+    return !Holder.Found;
+}
+
+static void
 SetUnloadPending(PDRIVER_OBJECT Driver, BOOLEAN Pending)
 {
     OsLockAcquire(&IopDeviceLock);
@@ -432,12 +482,12 @@ IopUnloadDriver(PDRIVER_OBJECT Driver, char *Message, size_t MessageSize)
     }
     // No new opens from here on; then who has one open already.
     SetUnloadPending(Driver, TRUE);
-    if (InUse(Driver, Message, MessageSize))
+    ObpFlushDeferred();  // closes that are on their way to the driver
+    if (InUse(Driver, Message, MessageSize) || InUseByDrivers(Driver, Message, MessageSize))
     {
         SetUnloadPending(Driver, FALSE);
         return STATUS_DEVICE_BUSY;
     }
-    ObpFlushDeferred();  // closes that are on their way to the driver
     Driver->Flags |= DRVO_UNLOAD_INVOKED;
     Caller = EnterSystem();
     Driver->DriverUnload(Driver);

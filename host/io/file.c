@@ -201,9 +201,9 @@ SendCreate(PDEVICE_OBJECT Device, PFILE_OBJECT File, ACCESS_MASK Desired, KPROCE
     Irp->Overlay.AllocationSize = Open->AllocationSize;
     Stack = IoGetNextIrpStackLocation(Irp);
     Stack->MajorFunction = IRP_MJ_CREATE;
-    Stack->Flags = (UCHAR)(((Open->Attributes & OBJ_CASE_INSENSITIVE) == 0 ? SL_CASE_SENSITIVE : 0) |
-                           ((Open->Attributes & OBJ_FORCE_ACCESS_CHECK) != 0 ? SL_FORCE_ACCESS_CHECK
-                                                                             : 0));
+    Stack->Flags =
+        (UCHAR)(((Open->Attributes & OBJ_CASE_INSENSITIVE) == 0 ? SL_CASE_SENSITIVE : 0) |
+                ((Open->Attributes & OBJ_FORCE_ACCESS_CHECK) != 0 ? SL_FORCE_ACCESS_CHECK : 0));
     Stack->FileObject = File;
     Stack->Parameters.Create.SecurityContext = &Context;
     Stack->Parameters.Create.Options = Open->Disposition << 24 | Open->Options;

@@ -5,8 +5,8 @@
 // with STATUS_INVALID_INFO_CLASS; no driver is called.
 #include "io/iop.h"
 
-#define VALID_NOTIFICATION_FLAGS                                                                   \
-    (FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE |                        \
+#define VALID_NOTIFICATION_FLAGS                                            \
+    (FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE | \
      FILE_SKIP_SET_USER_EVENT_ON_FAST_IO)
 
 static NTSTATUS
@@ -224,8 +224,8 @@ NtQueryInformationFile(HANDLE FileHandle, PIO_STATUS_BLOCK IoStatusBlock, PVOID 
     {
         return STATUS_INFO_LENGTH_MISMATCH;
     }
-    Status = ObReferenceObjectByHandle(FileHandle, Access, IopFileType, Mode, (PVOID *)&File,
-                                       &Handle);
+    Status =
+        ObReferenceObjectByHandle(FileHandle, Access, IopFileType, Mode, (PVOID *)&File, &Handle);
     if (!NT_SUCCESS(Status))
     {
         return Status;

@@ -40,17 +40,18 @@ typedef enum IOP_KIND
 // What the I/O manager keeps beside an IRP (allocated in front of it).
 typedef struct IOP_IRP
 {
-    LIST_ENTRY AllLink;  // every live IRP of its shard (or its free list), guarded by the shard's lock
+    LIST_ENTRY
+        AllLink;  // every live IRP of its shard (or its free list), guarded by the shard's lock
     PVOID AllocationStack[8];
     PVOID CompletionStack[8];  // of the last IoCompleteRequest
     uint32_t State;            // atomic: IOP_IRP_STATE
     // Atomic. Memory stays while it is not 0: one for "not freed", one for each IofCallDriver that has
     // not returned, one for the system call, one for a queued packet, one for each canceller.
     uint32_t References;
-    uint64_t Track;  // atomic: what dispatch routines did and said, see track.c
-    USHORT Shard;    // immutable
-    UCHAR Class;     // immutable: stack locations there is room for
-    UCHAR Kind;      // IOP_KIND; immutable after setup
+    uint64_t Track;              // atomic: what dispatch routines did and said, see track.c
+    USHORT Shard;                // immutable
+    UCHAR Class;                 // immutable: stack locations there is room for
+    UCHAR Kind;                  // IOP_KIND; immutable after setup
     PDRIVER_OBJECT OwnerDriver;  // of the device it was last sent to; atomic, relaxed (reports)
     UCHAR Major;                 // of the last call; atomic, relaxed (reports)
     KPROCESSOR_MODE Mode;        // whose pointers: immutable after setup
@@ -65,15 +66,15 @@ typedef struct IOP_IRP
     // reference if ThreadReferenced: linked to a file, or cut loose from the list.
     PETHREAD IssuingThread;
     BOOLEAN ThreadReferenced;
-    PFILE_OBJECT File;           // referenced, or NULL
-    PKEVENT UserEvent;           // referenced (services), the driver's own (threaded), or NULL
-    PVOID ApcContext;            // OVERLAPPED* for ports
-    PVOID SystemBuffer;          // freed with the IRP; NULL: none
+    PFILE_OBJECT File;   // referenced, or NULL
+    PKEVENT UserEvent;   // referenced (services), the driver's own (threaded), or NULL
+    PVOID ApcContext;    // OVERLAPPED* for ports
+    PVOID SystemBuffer;  // freed with the IRP; NULL: none
     SIZE_T SystemBufferSize;
-    USHORT Used;                 // bytes of the IRP that are in use, or poisoned since
-    USHORT SmallUsed;            // the same of the small system buffer behind it
-    SIZE_T OutputLength;         // buffered output: room in Irp->UserBuffer
-    NTSTATUS FinalStatus;        // Internal: of the completed IRP
+    USHORT Used;           // bytes of the IRP that are in use, or poisoned since
+    USHORT SmallUsed;      // the same of the small system buffer behind it
+    SIZE_T OutputLength;   // buffered output: room in Irp->UserBuffer
+    NTSTATUS FinalStatus;  // Internal: of the completed IRP
     ULONG_PTR FinalInformation;
     KEVENT Done;  // Synchronous and pended: set when the driver has completed it
     IOP_PACKET Packet;
@@ -97,16 +98,18 @@ typedef enum IOP_PHASE
 } IOP_PHASE;
 
 // AllocationFlags of an IRP that has an IOP_IRP in front of it. The pattern of freed IRPs has it too.
-#define IOP_IRP_OURS 0x80
+#define IOP_IRP_OURS   0x80
 #define IOP_IRP_POISON 0xDE
-#define IOP_TAG_IRP 'IprI'
+#define IOP_TAG_IRP    'IprI'
 
-static inline PIRP IopToIrp(IOP_IRP *Iop)
+static inline PIRP
+IopToIrp(IOP_IRP *Iop)
 {
     return (PIRP)(Iop + 1);
 }
 // NULL: memory of the driver's own (IoInitializeIrp).
-static inline IOP_IRP *IopOfIrp(PIRP Irp)
+static inline IOP_IRP *
+IopOfIrp(PIRP Irp)
 {
     return (Irp->AllocationFlags & IOP_IRP_OURS) != 0 ? (IOP_IRP *)(PVOID)Irp - 1 : NULL;
 }
@@ -120,7 +123,8 @@ BOOLEAN IopAllocateSystemBuffer(IOP_IRP *Iop, SIZE_T Size);
 void IopFreeSystemBuffer(IOP_IRP *Iop);  // checks that nobody wrote beyond it
 // Keeps the calling stack as the place that issued the IRP. Any State.
 void IopRecordIssuer(IOP_IRP *Iop);
-static inline void IopReferenceIrp(IOP_IRP *Iop)
+static inline void
+IopReferenceIrp(IOP_IRP *Iop)
 {
     // Relaxed: the caller already has one, or the lock of a list that the IRP is on.
     __atomic_add_fetch(&Iop->References, 1, __ATOMIC_RELAXED);
@@ -193,11 +197,12 @@ void IopCancelHeld(IOP_IRP *Iop);  // IoCancelIrp for one that the caller holds 
 // Behind the FILE_OBJECT in the object's body.
 typedef struct IOP_FILE
 {
-    OS_LOCK IrpLock;  // FILE_OBJECT.IrpList: IRPs that outlive their thread (the file has a port)
-    OS_LOCK PortLock;          // setting CompletionContext
+    OS_LOCK IrpLock;   // FILE_OBJECT.IrpList: IRPs that outlive their thread (the file has a port)
+    OS_LOCK PortLock;  // setting CompletionContext
     IO_COMPLETION_CONTEXT Port;  // CompletionContext points here once set
 } IOP_FILE;
-static inline IOP_FILE *IopOfFile(PFILE_OBJECT File)
+static inline IOP_FILE *
+IopOfFile(PFILE_OBJECT File)
 {
     return (IOP_FILE *)(File + 1);
 }
@@ -254,7 +259,8 @@ typedef struct IOP_DEVICE
     SIZE_T ExtensionSize;
     PVOID Stack[8];  // who created it
 } IOP_DEVICE;
-static inline IOP_DEVICE *IopOfDevice(PDEVICE_OBJECT Device)
+static inline IOP_DEVICE *
+IopOfDevice(PDEVICE_OBJECT Device)
 {
     return CONTAINING_RECORD(Device->DeviceObjectExtension, IOP_DEVICE, Public);
 }
@@ -280,7 +286,8 @@ typedef struct IOP_DRIVER
     WCHAR RegistryBuffer[160];
     UNICODE_STRING RegistryPath;
 } IOP_DRIVER;
-static inline IOP_DRIVER *IopOfDriver(PDRIVER_OBJECT Driver)
+static inline IOP_DRIVER *
+IopOfDriver(PDRIVER_OBJECT Driver)
 {
     return CONTAINING_RECORD(Driver->DriverExtension, IOP_DRIVER, Extension);
 }
@@ -304,7 +311,8 @@ typedef void IOP_DRIVER_ROUTINE(void *Context, PDRIVER_OBJECT Driver, const char
                                 const char *Path);
 void IopEnumerateDrivers(IOP_DRIVER_ROUTINE *Routine, void *Context);
 void IopStopDrivers(void);
-static inline const char *IopDriverName(PDRIVER_OBJECT Driver)
+static inline const char *
+IopDriverName(PDRIVER_OBJECT Driver)
 {
     return Driver != NULL ? IopOfDriver(Driver)->Name : "no driver";
 }

@@ -13,13 +13,13 @@
 
 #include "io/iop.h"
 
-#define IOP_SHARDS 8u
-#define IOP_SMALL_STACK 4u  // stack locations of the IRPs that the free lists hold
+#define IOP_SHARDS       8u
+#define IOP_SMALL_STACK  4u  // stack locations of the IRPs that the free lists hold
 #define IOP_SMALL_BUFFER 256u
-#define IOP_REDZONE 16u
+#define IOP_REDZONE      16u
 #define IOP_REDZONE_BYTE 0xFB
-#define IOP_REST 32u        // freed IRPs a shard keeps at rest with the verifier on
-#define IOP_KEEP 16u        // freed IRPs a shard keeps with the verifier off
+#define IOP_REST         32u  // freed IRPs a shard keeps at rest with the verifier on
+#define IOP_KEEP         16u  // freed IRPs a shard keeps with the verifier off
 
 typedef struct IOP_SHARD
 {
@@ -98,11 +98,12 @@ WrittenAfterFree(IOP_IRP *Iop, const UCHAR *Bytes, const char *What)
     {
         Offset++;
     }
-    VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Bytes, Offset,
-                     (ULONG_PTR)Iop->OwnerDriver, Stacks, 2,
-                     "%s was written to at offset 0x%zx after it had been completed and freed; %s had "
-                     "it last.",
-                     What, (size_t)Offset, IopDriverName(Iop->OwnerDriver));
+    VfBugCheckStacks(
+        VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Bytes, Offset,
+        (ULONG_PTR)Iop->OwnerDriver, Stacks, 2,
+        "%s was written to at offset 0x%zx after it had been completed and freed; %s had "
+        "it last.",
+        What, (size_t)Offset, IopDriverName(Iop->OwnerDriver));
 }
 
 // A resting IRP must hold nothing but the pattern: whoever wrote to it used it after its completion.
@@ -347,12 +348,12 @@ CheckRedzone(IOP_IRP *Iop)
         {
             VF_STACK Stacks[] = {{"Completed by", Iop->CompletionStack, 8}};
 
-            VfBugCheckStacks(VfBug_DRIVER_CORRUPTED_EXPOOL, (ULONG_PTR)Iop->SystemBuffer,
-                             Iop->SystemBufferSize, Index, (ULONG_PTR)IopToIrp(Iop), Stacks, 1,
-                             "%s wrote beyond the end of a system buffer of %llu bytes (byte %llu).",
-                             IopDriverName(Iop->OwnerDriver),
-                             (unsigned long long)Iop->SystemBufferSize,
-                             (unsigned long long)(Iop->SystemBufferSize + Index));
+            VfBugCheckStacks(
+                VfBug_DRIVER_CORRUPTED_EXPOOL, (ULONG_PTR)Iop->SystemBuffer, Iop->SystemBufferSize,
+                Index, (ULONG_PTR)IopToIrp(Iop), Stacks, 1,
+                "%s wrote beyond the end of a system buffer of %llu bytes (byte %llu).",
+                IopDriverName(Iop->OwnerDriver), (unsigned long long)Iop->SystemBufferSize,
+                (unsigned long long)(Iop->SystemBufferSize + Index));
         }
     }
 }
@@ -448,8 +449,8 @@ IoInitializeIrp(PIRP Irp, USHORT PacketSize, CCHAR StackSize)
     {
         VfBugCheck(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Irp, PacketSize,
                    (ULONG_PTR)StackSize,
-                   "IoInitializeIrp was given %u bytes for an IRP of %d stack locations.", PacketSize,
-                   StackSize);
+                   "IoInitializeIrp was given %u bytes for an IRP of %d stack locations.",
+                   PacketSize, StackSize);
     }
     InitializeIrp(Irp, (UCHAR)StackSize);
 }
@@ -467,7 +468,8 @@ IoReuseIrp(PIRP Irp, NTSTATUS Status)
 
         if (Iop->Kind != IopKindDriver || State == IopIrpFreed || State == IopIrpCompleting)
         {
-            VfBugCheck(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Irp, State, Iop->Kind,
+            VfBugCheck(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)Irp, State,
+                       Iop->Kind,
                        "IoReuseIrp was given an IRP that is not the driver's own, is in use or was "
                        "freed.");
         }
@@ -496,7 +498,8 @@ IoFreeIrp(PIRP Irp)
     {
         VF_STACK Stacks[] = {{"Allocated by", Iop->AllocationStack, 8}};
 
-        VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 2, (ULONG_PTR)Irp, 0, 0, Stacks, 1,
+        VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 2, (ULONG_PTR)Irp, 0, 0, Stacks,
+                         1,
                          "IoFreeIrp was given an IRP that the I/O manager frees itself when it is "
                          "completed.");
     }

@@ -22,9 +22,9 @@ typedef struct IOP_WAITER
 
 static OS_LOCK WaitersLock = OS_LOCK_INIT;
 static LIST_ENTRY Waiters = {&Waiters, &Waiters};
-static uint32_t WaiterCount;   // atomic: length of Waiters
-static ULONG WakeGeneration;   // guarded by WaitersLock
-static ULONG LastEpoch;        // atomic
+static uint32_t WaiterCount;  // atomic: length of Waiters
+static ULONG WakeGeneration;  // guarded by WaitersLock
+static ULONG LastEpoch;       // atomic
 
 ULONG IopRundownPatienceMs = 5000;
 
@@ -202,8 +202,8 @@ IopWaitList(OS_LOCK *Lock, PLIST_ENTRY Head, const IOP_MATCH *Match, KPROCESSOR_
     }
     if (Timeout != NULL)
     {
-        Until.QuadPart = Timeout->QuadPart < 0 ? KiSystemTime() - Timeout->QuadPart
-                                               : Timeout->QuadPart;
+        Until.QuadPart =
+            Timeout->QuadPart < 0 ? KiSystemTime() - Timeout->QuadPart : Timeout->QuadPart;
     }
     Waiter.Users = 0;
     KeInitializeEvent(&Waiter.Event, SynchronizationEvent, FALSE);

@@ -74,11 +74,12 @@ IoBuildPartialMdl(PMDL SourceMdl, PMDL TargetMdl, PVOID VirtualAddress, ULONG Le
     if (From < Low || From > High || Length > High - From ||
         (ULONG)TargetMdl->Size < sizeof(MDL) + Pages * sizeof(PFN_NUMBER))
     {
-        VfBugCheck(VfBug_DRIVER_VERIFIER_DETECTED_VIOLATION, 0, (ULONG_PTR)SourceMdl,
-                   (ULONG_PTR)TargetMdl, From,
-                   "IoBuildPartialMdl was asked for %u bytes at 0x%llx, which the source MDL does not "
-                   "cover or the target MDL has no room for.",
-                   (unsigned)Length, (unsigned long long)From);
+        VfBugCheck(
+            VfBug_DRIVER_VERIFIER_DETECTED_VIOLATION, 0, (ULONG_PTR)SourceMdl, (ULONG_PTR)TargetMdl,
+            From,
+            "IoBuildPartialMdl was asked for %u bytes at 0x%llx, which the source MDL does not "
+            "cover or the target MDL has no room for.",
+            (unsigned)Length, (unsigned long long)From);
     }
     TargetMdl->MdlFlags = (CSHORT)((TargetMdl->MdlFlags & MDL_ALLOCATED_FIXED_SIZE) | MDL_PARTIAL |
                                    (SourceMdl->MdlFlags & MDL_IO_SPACE));

@@ -36,7 +36,7 @@ typedef struct TARGET
 
 typedef struct REMOVER
 {
-    LIST_ENTRY Link;      // guarded by the port's lock, as are Listed, Packet and Abandoned
+    LIST_ENTRY Link;  // guarded by the port's lock, as are Listed, Packet and Abandoned
     BOOLEAN Listed;
     BOOLEAN Abandoned;
     IOP_PACKET *Packet;   // handed over
@@ -365,9 +365,8 @@ NtSetIoCompletion(HANDLE IoCompletionHandle, ULONG_PTR KeyContext, ULONG_PTR Apc
     {
         return Status;
     }
-    Packet = VfFault(__func__)
-                 ? NULL
-                 : MiAllocatePool(NonPagedPoolNx, sizeof(*Packet), MI_TAG_HOST, TRUE);
+    Packet = VfFault(__func__) ? NULL
+                               : MiAllocatePool(NonPagedPoolNx, sizeof(*Packet), MI_TAG_HOST, TRUE);
     if (Packet == NULL)
     {
         Status = STATUS_INSUFFICIENT_RESOURCES;
@@ -388,7 +387,8 @@ NTSTATUS
 NtRemoveIoCompletion(HANDLE IoCompletionHandle, PULONG_PTR KeyContext, PULONG_PTR ApcContext,
                      PIO_STATUS_BLOCK IoStatusBlock, PLARGE_INTEGER Timeout)
 {
-    TARGET Target = {.Key = KeyContext, .ApcContext = ApcContext, .Iosb = IoStatusBlock, .Count = 1};
+    TARGET Target = {
+        .Key = KeyContext, .ApcContext = ApcContext, .Iosb = IoStatusBlock, .Count = 1};
     NTSTATUS Status = MmProbeCaller(KeyContext, sizeof(*KeyContext), TRUE);
 
     if (NT_SUCCESS(Status))
@@ -407,7 +407,8 @@ NtRemoveIoCompletionEx(HANDLE IoCompletionHandle, FILE_IO_COMPLETION_INFORMATION
                        ULONG Count, PULONG NumEntriesRemoved, PLARGE_INTEGER Timeout,
                        BOOLEAN Alertable)
 {
-    TARGET Target = {.Array = Information, .Removed = NumEntriesRemoved,
+    TARGET Target = {.Array = Information,
+                     .Removed = NumEntriesRemoved,
                      .Count = Count < MAX_TAKE ? Count : MAX_TAKE};
     NTSTATUS Status;
 

@@ -6,7 +6,7 @@
 #include "io/iop.h"
 
 // LARGE_INTEGER values of ByteOffset that mean a place instead of being one (HighPart is -1).
-#define OFFSET_END ((LONGLONG)-1)
+#define OFFSET_END     ((LONGLONG)-1)
 #define OFFSET_CURRENT ((LONGLONG)-2)
 
 // The offset that the driver is told. File lock held if synchronous.
@@ -107,14 +107,14 @@ Transfer(IOP_CALL *Call, BOOLEAN Write, PVOID ApcContext, PIO_STATUS_BLOCK Iosb,
 
 static NTSTATUS
 ReadOrWrite(HANDLE FileHandle, HANDLE Event, PIO_APC_ROUTINE ApcRoutine, PVOID ApcContext,
-            PIO_STATUS_BLOCK Iosb, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset, PULONG Key,
-            BOOLEAN Write)
+            PIO_STATUS_BLOCK Iosb, PVOID Buffer, ULONG Length, PLARGE_INTEGER ByteOffset,
+            PULONG Key, BOOLEAN Write)
 {
     LARGE_INTEGER Offset = {.QuadPart = 0};
     ULONG LockKey = 0;
     IOP_CALL Call;
-    NTSTATUS Status = IopBeginCall(&Call, FileHandle, Write ? 0 : FILE_READ_DATA, Event, ApcRoutine,
-                                   Iosb);
+    NTSTATUS Status =
+        IopBeginCall(&Call, FileHandle, Write ? 0 : FILE_READ_DATA, Event, ApcRoutine, Iosb);
 
     if (!NT_SUCCESS(Status))
     {

@@ -157,6 +157,7 @@ IopForgetLinks(void)
 {
     while (!IsListEmpty(&Links))
     {
-        MiFreePool(CONTAINING_RECORD(RemoveHeadList(&Links), LINK_RECORD, Link), MI_TAG_HOST, FALSE);
+        MiFreePool(CONTAINING_RECORD(RemoveHeadList(&Links), LINK_RECORD, Link), MI_TAG_HOST,
+                   FALSE);
     }
 }

@@ -11,11 +11,11 @@
 // at every verifier level: the I/O manager's own handover (complete.c) stands on this rule.
 #include "io/iop.h"
 
-#define TRACK_LEVELS 12u
-#define TRACK_WALKED 1u
-#define TRACK_MARKED 2u
-#define TRACK_RETURNED 4u
-#define TRACK_SAID_PENDING 8u
+#define TRACK_LEVELS           12u
+#define TRACK_WALKED           1u
+#define TRACK_MARKED           2u
+#define TRACK_RETURNED         4u
+#define TRACK_SAID_PENDING     8u
 #define TRACK_GENERATION_SHIFT 48
 
 static inline ULONG
@@ -39,11 +39,12 @@ Judge(IOP_IRP *Iop, ULONG Bits, PDRIVER_OBJECT Driver)
     }
     if (Said)
     {
-        VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)IopToIrp(Iop), Bits,
-                         (ULONG_PTR)Driver, Stacks, 2,
-                         "a dispatch routine of %s returned STATUS_PENDING for an IRP that it had not "
-                         "marked with IoMarkIrpPending.",
-                         IopDriverName(Driver));
+        VfBugCheckStacks(
+            VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)IopToIrp(Iop), Bits,
+            (ULONG_PTR)Driver, Stacks, 2,
+            "a dispatch routine of %s returned STATUS_PENDING for an IRP that it had not "
+            "marked with IoMarkIrpPending.",
+            IopDriverName(Driver));
     }
     VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)IopToIrp(Iop), Bits,
                      (ULONG_PTR)Driver, Stacks, 2,
@@ -84,11 +85,12 @@ IopTrackReturn(IOP_IRP *Iop, ULONG Generation, UCHAR Level, NTSTATUS Status, PDR
     {
         VF_STACK Stacks[] = {{"Allocated by", Iop->AllocationStack, 8}};
 
-        VfBugCheckStacks(VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)IopToIrp(Iop),
-                         (ULONG_PTR)(ULONG)Status, (ULONG_PTR)Driver, Stacks, 1,
-                         "a dispatch routine of %s returned 0x%08x without having completed the IRP; "
-                         "only STATUS_PENDING says that it will be completed later.",
-                         IopDriverName(Driver), (unsigned)Status);
+        VfBugCheckStacks(
+            VfBug_DRIVER_VERIFIER_IOMANAGER_VIOLATION, 0, (ULONG_PTR)IopToIrp(Iop),
+            (ULONG_PTR)(ULONG)Status, (ULONG_PTR)Driver, Stacks, 1,
+            "a dispatch routine of %s returned 0x%08x without having completed the IRP; "
+            "only STATUS_PENDING says that it will be completed later.",
+            IopDriverName(Driver), (unsigned)Status);
     }
     Judge(Iop, BitsOf(New, Level), Driver);
 }

@@ -18,8 +18,8 @@ struct _IO_WORKITEM
     PIO_WORKITEM_ROUTINE Routine;
     PIO_WORKITEM_ROUTINE_EX RoutineEx;  // instead of Routine
     PVOID Context;
-    LONG Queued;  // atomic
-    LIST_ENTRY Link;  // Items; allocated ones only; guarded by ItemsLock
+    LONG Queued;            // atomic
+    LIST_ENTRY Link;        // Items; allocated ones only; guarded by ItemsLock
     PDRIVER_OBJECT Driver;  // compared only, never followed
     PVOID Stack[8];
 };

@@ -62,6 +62,45 @@ MmWriteProcess(PEPROCESS Process, PVOID To, const VOID *From, SIZE_T Size)
                : STATUS_ACCESS_VIOLATION;
 }
 
+typedef struct MIP_STATUS
+{
+    PIO_STATUS_BLOCK To;
+    NTSTATUS Status;
+    ULONG_PTR Information;
+} MIP_STATUS;
+
+static void
+StoreStatus(void *Context)
+{
+    MIP_STATUS *Store = Context;
+
+    __atomic_store_n(&Store->To->Information, Store->Information, __ATOMIC_RELAXED);
+    // Release: pairs with the acquire of an application that polls (GetOverlappedResult).
+    __atomic_store_n(&Store->To->Status, Store->Status, __ATOMIC_RELEASE);
+}
+
+NTSTATUS
+MmWriteStatusBlock(PEPROCESS Process, PIO_STATUS_BLOCK To, NTSTATUS Status, ULONG_PTR Information)
+{
+    if (IsNowhere(To, sizeof(*To)))
+    {
+        return STATUS_ACCESS_VIOLATION;
+    }
+    if (Process->MemoryFd < 0)
+    {
+        MIP_STATUS Store = {To, Status, Information};
+
+        return MiGuarded(StoreStatus, &Store);
+    }
+    // Two writes, in this order, as above.
+    return OsMemoryWrite(Process->MemoryFd, (ULONG_PTR)&To->Information, &Information,
+                         sizeof(Information)) == OS_OK &&
+                   OsMemoryWrite(Process->MemoryFd, (ULONG_PTR)&To->Status, &Status,
+                                 sizeof(Status)) == OS_OK
+               ? STATUS_SUCCESS
+               : STATUS_ACCESS_VIOLATION;
+}
+
 NTSTATUS
 MmCopyFromCaller(PVOID To, const VOID *From, SIZE_T Size)
 {

@@ -69,6 +69,9 @@ NTSTATUS MmProbeCaller(const VOID *Address, SIZE_T Size, BOOLEAN Write);
 // Any context, IRQL <= DISPATCH_LEVEL, no caller needed: IRP completion. Fails cleanly after death.
 NTSTATUS MmWriteProcess(PEPROCESS Process, PVOID To, const VOID *From, SIZE_T Size);
 NTSTATUS MmReadProcess(PEPROCESS Process, PVOID To, const VOID *From, SIZE_T Size);
+// A status block that the application may be polling: Information first, then Status.
+NTSTATUS MmWriteStatusBlock(PEPROCESS Process, PIO_STATUS_BLOCK To, NTSTATUS Status,
+                            ULONG_PTR Information);
 // To the caller of a system call that Thread still has open (running or parked): uses its windows,
 // falls back to MmWriteProcess.
 NTSTATUS MmWriteCallerOfThread(PETHREAD Thread, PVOID To, const VOID *From, SIZE_T Size);

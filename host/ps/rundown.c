@@ -43,7 +43,6 @@ void
 PspQueueRundown(PEPROCESS Process)
 {
     ObReferenceObject(Process);  // the list's, then the rundown's
-    PspBeginExit();
     OsLockAcquire(&PspReaperLock);
     Process->NextToRunDown = NULL;
     if (PspReaperLast != NULL)
@@ -250,6 +249,7 @@ PspRunDown(PVOID Context)
     Process->State = PspProcessDead;
     OsLockRelease(&Process->Lock);
 
+    PspBeginExit();
     KiLockDispatcher();
     KiSetSignalState(&Process->Pcb.Header, 1);
     KiSignalObject(&Process->Pcb.Header, &Wake);

@@ -76,6 +76,7 @@ int32_t NthostCall(uint32_t Service, const uint64_t *Arguments)
     if (Exiting)
     {
         ObReferenceObject(Thread);
+        PspBeginExit();
     }
     Thread->Tcb.InSystemCall = TRUE;
     NTSTATUS Status = NtpDispatch(Service, Arguments);
@@ -87,6 +88,7 @@ int32_t NthostCall(uint32_t Service, const uint64_t *Arguments)
     if (Exiting)
     {
         ObDereferenceObjectDeferDelete(Thread);
+        PspEndExit();
     }
     return Status;
 }

@@ -300,7 +300,7 @@ GetOverlappedResult(HANDLE File, LPOVERLAPPED Overlapped, LPDWORD Bytes, BOOL Wa
         }
         Status = (NTSTATUS)__atomic_load_n(&Overlapped->Internal, __ATOMIC_ACQUIRE);
     }
-    *Bytes = (DWORD)Overlapped->InternalHigh;
+    *Bytes = (DWORD)__atomic_load_n(&Overlapped->InternalHigh, __ATOMIC_RELAXED);
     return K32Result(Status);
 }
 

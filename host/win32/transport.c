@@ -64,11 +64,17 @@ int32_t WxCall(uint32_t Service, const uint64_t *Arguments, unsigned ArgumentCou
                const NTH_WINDOW *Windows, unsigned WindowCount)
 {
     WxRequireConnection();
+    // As on Windows: no thread outlives its process's exit, and none gets in after it has begun.
+    if (__builtin_expect(__atomic_load_n(&WxEnding, __ATOMIC_ACQUIRE), 0) &&
+        Service != Nts_NthExitProcess)
+    {
+        WxSleepForever();
+    }
     int32_t Status = WxTransport->Call(Service, Arguments, ArgumentCount, Windows, WindowCount);
     if (__builtin_expect(__atomic_load_n(&WxEnding, __ATOMIC_RELAXED), 0) &&
         Service != Nts_NthExitProcess)
     {
-        WxSleepForever();  // as on Windows: a thread does not outlive its process's exit
+        WxSleepForever();
     }
     return Status;
 }

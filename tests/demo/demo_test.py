@@ -232,6 +232,21 @@ def interrupted(place):
             check("interrupted" in errors, errors)
             middle.pipe.close()
             inner.nothing_left()
+    # script/demo, with all that it has started: a terminal's whole group, or the script alone.
+    place.environment["UPCALL_BIN"] = BIN
+    for whole in (True, False):
+        process = place.start(os.path.join(SOURCE, "script", "demo"), "--packets", "100000000",
+                              start_new_session=True)
+        wait_until(lambda: place.processes("curl") or place.processes("monitor"), "it has begun",
+                   process)
+        if whole:
+            os.killpg(process.pid, signal.SIGINT)
+        else:
+            process.terminate()
+        status, output, errors = place.finish(process)
+        # Without the permission to capture it replays, and may have ended before.
+        check(status == 130 and output == "" or may_capture(place) is False, status, output, errors)
+        place.nothing_left()
     # And at the very begin, when little of it is there yet.
     process = place.start(*place.demo_command("--pcap", CAPTURE))
     wait_until(lambda: place.processes("upcall", "demo"), "it has begun", process)

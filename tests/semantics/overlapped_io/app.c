@@ -12,15 +12,15 @@
 
 static int Failures;
 
-#define CHECK(Condition)                                                                        \
-    do                                                                                          \
-    {                                                                                           \
-        if (!(Condition))                                                                       \
-        {                                                                                       \
-            fprintf(stderr, "%s:%d: %s is not so (last error %u)\n", __FILE__, __LINE__,        \
-                    #Condition, (unsigned)GetLastError());                                      \
-            Failures++;                                                                         \
-        }                                                                                       \
+#define CHECK(Condition)                                                                 \
+    do                                                                                   \
+    {                                                                                    \
+        if (!(Condition))                                                                \
+        {                                                                                \
+            fprintf(stderr, "%s:%d: %s is not so (last error %u)\n", __FILE__, __LINE__, \
+                    #Condition, (unsigned)GetLastError());                               \
+            Failures++;                                                                  \
+        }                                                                                \
     } while (0)
 
 #define PATIENCE 30000  // milliseconds until a wait that must end counts as failed
@@ -40,8 +40,8 @@ OpenDevice(DWORD Flags)
 static UINT32
 ReleaseWith(UINT32 Count, UINT64 Value, UINT32 FromDpc, UINT32 Status)
 {
-    OVTEST_RELEASE_REQUEST Request = {.Count = Count, .FromDpc = FromDpc, .Status = Status,
-                                      .Value = Value};
+    OVTEST_RELEASE_REQUEST Request = {
+        .Count = Count, .FromDpc = FromDpc, .Status = Status, .Value = Value};
     UINT32 Released = 99;
     DWORD Bytes;
 
@@ -80,7 +80,8 @@ static void
 Pend(HANDLE Device, OVERLAPPED *Overlapped, UINT64 *Output)
 {
     *Output = 0x5A5A;
-    CHECK(!DeviceIoControl(Device, OVTEST_WAIT, NULL, 0, Output, sizeof(*Output), NULL, Overlapped));
+    CHECK(
+        !DeviceIoControl(Device, OVTEST_WAIT, NULL, 0, Output, sizeof(*Output), NULL, Overlapped));
     CHECK(GetLastError() == ERROR_IO_PENDING);
 }
 

@@ -20,7 +20,7 @@ typedef struct OVTEST_RELEASE_REQUEST
     UINT32 FromDpc;  // 1: complete at DISPATCH_LEVEL, in a DPC
     UINT32 Status;   // NTSTATUS to complete with
     UINT32 Reserved;
-    UINT64 Value;    // the first gets it, the next one more, ...
+    UINT64 Value;  // the first gets it, the next one more, ...
 } OVTEST_RELEASE_REQUEST;
 
 #endif

@@ -44,8 +44,7 @@ QueueRemove(PIO_CSQ Csq, PIRP Irp)
 static PIRP
 QueuePeek(PIO_CSQ Csq, PIRP Irp, PVOID Context)
 {
-    PLIST_ENTRY Next =
-        Irp == NULL ? Extension()->List.Flink : Irp->Tail.Overlay.ListEntry.Flink;
+    PLIST_ENTRY Next = Irp == NULL ? Extension()->List.Flink : Irp->Tail.Overlay.ListEntry.Flink;
 
     (void)Csq;
     (void)Context;
@@ -391,9 +390,9 @@ OpenTest(ULONG Options)
 {
     HANDLE Handle;
 
-    assert_status(OpenDevice(L"\\??\\IoTest", GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE, Options,
-                             &Handle),
-                  STATUS_SUCCESS);
+    assert_status(
+        OpenDevice(L"\\??\\IoTest", GENERIC_READ | GENERIC_WRITE | SYNCHRONIZE, Options, &Handle),
+        STATUS_SUCCESS);
     return Handle;
 }
 

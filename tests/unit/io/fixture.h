@@ -18,8 +18,8 @@
 #include <cmocka.h>
 
 // Outputs start as these, so that a test sees what was not written.
-#define POISON_HANDLE ((HANDLE)(ULONG_PTR)0x5A5A5A5A)
-#define POISON_STATUS ((NTSTATUS)0x5A5A5A5A)
+#define POISON_HANDLE      ((HANDLE)(ULONG_PTR)0x5A5A5A5A)
+#define POISON_STATUS      ((NTSTATUS)0x5A5A5A5A)
 #define POISON_INFORMATION ((ULONG_PTR)0x5A5A5A5A5A5A5A5A)
 
 #define PATIENCE_NS (60ull * 1000 * 1000 * 1000)
@@ -32,24 +32,24 @@
 
 // Says at once what differs: cmocka's own message comes after the teardown, whose leak report (a failed
 // case leaves things behind) ends the process.
-#define assert_status(Expression, Expected)                                                     \
-    do                                                                                          \
-    {                                                                                           \
-        ULONG Got_ = (ULONG)(Expression);                                                       \
-        if (Got_ != (ULONG)(Expected))                                                          \
-        {                                                                                       \
-            fprintf(stderr, "%s:%d: %s is 0x%08x, not %s\n", __FILE__, __LINE__, #Expression,   \
-                    (unsigned)Got_, #Expected);                                                 \
-            fail();                                                                             \
-        }                                                                                       \
+#define assert_status(Expression, Expected)                                                   \
+    do                                                                                        \
+    {                                                                                         \
+        ULONG Got_ = (ULONG)(Expression);                                                     \
+        if (Got_ != (ULONG)(Expected))                                                        \
+        {                                                                                     \
+            fprintf(stderr, "%s:%d: %s is 0x%08x, not %s\n", __FILE__, __LINE__, #Expression, \
+                    (unsigned)Got_, #Expected);                                               \
+            fail();                                                                           \
+        }                                                                                     \
     } while (0)
 
-#define IOCTL_ECHO CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS)
-#define IOCTL_READ_ACCESS CTL_CODE(FILE_DEVICE_UNKNOWN, 0x801, METHOD_BUFFERED, FILE_READ_ACCESS)
+#define IOCTL_ECHO         CTL_CODE(FILE_DEVICE_UNKNOWN, 0x800, METHOD_BUFFERED, FILE_ANY_ACCESS)
+#define IOCTL_READ_ACCESS  CTL_CODE(FILE_DEVICE_UNKNOWN, 0x801, METHOD_BUFFERED, FILE_READ_ACCESS)
 #define IOCTL_WRITE_ACCESS CTL_CODE(FILE_DEVICE_UNKNOWN, 0x802, METHOD_BUFFERED, FILE_WRITE_ACCESS)
-#define IOCTL_IN_DIRECT CTL_CODE(FILE_DEVICE_UNKNOWN, 0x803, METHOD_IN_DIRECT, FILE_ANY_ACCESS)
-#define IOCTL_OUT_DIRECT CTL_CODE(FILE_DEVICE_UNKNOWN, 0x804, METHOD_OUT_DIRECT, FILE_ANY_ACCESS)
-#define IOCTL_NEITHER CTL_CODE(FILE_DEVICE_UNKNOWN, 0x805, METHOD_NEITHER, FILE_ANY_ACCESS)
+#define IOCTL_IN_DIRECT    CTL_CODE(FILE_DEVICE_UNKNOWN, 0x803, METHOD_IN_DIRECT, FILE_ANY_ACCESS)
+#define IOCTL_OUT_DIRECT   CTL_CODE(FILE_DEVICE_UNKNOWN, 0x804, METHOD_OUT_DIRECT, FILE_ANY_ACCESS)
+#define IOCTL_NEITHER      CTL_CODE(FILE_DEVICE_UNKNOWN, 0x805, METHOD_NEITHER, FILE_ANY_ACCESS)
 
 // What the driver does with the next requests.
 typedef enum ACTION
@@ -86,11 +86,11 @@ typedef struct SEEN
     ULONG InFlight, MostInFlight;  // synchronous handle test
 } SEEN;
 
-extern PLAN Plan;   // written between requests, or under a test's own order
-extern SEEN Seen;   // guarded by SeenLock
+extern PLAN Plan;  // written between requests, or under a test's own order
+extern SEEN Seen;  // guarded by SeenLock
 extern OS_LOCK SeenLock;
 extern PDRIVER_OBJECT TestDriver;
-extern PDEVICE_OBJECT TestDevice;  // \Device\IoTest, \??\IoTest, buffered
+extern PDEVICE_OBJECT TestDevice;     // \Device\IoTest, \??\IoTest, buffered
 extern PDEVICE_OBJECT DirectDevice;   // \Device\IoDirect
 extern PDEVICE_OBJECT NeitherDevice;  // \Device\IoNeither
 extern BOOLEAN (*TestHook)(PDEVICE_OBJECT Device, PIRP Irp, NTSTATUS *Status);  // first look

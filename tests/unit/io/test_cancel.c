@@ -70,9 +70,9 @@ static void
 IssueOne(void *Context)
 {
     ISSUE *Issue = Context;
-    uint64_t Arguments[10] = {(uint64_t)(uintptr_t)Issue->File, 0, 0,
-                              (uint64_t)(uintptr_t)&Issue->Iosb,
-                              (uint64_t)(uintptr_t)&Issue->Iosb, IOCTL_ECHO};
+    uint64_t Arguments[10] = {
+        (uint64_t)(uintptr_t)Issue->File,  0,         0, (uint64_t)(uintptr_t)&Issue->Iosb,
+        (uint64_t)(uintptr_t)&Issue->Iosb, IOCTL_ECHO};
 
     PoisonIosb(&Issue->Iosb);
     Issue->Status = NthostCall(Nts_NtDeviceIoControlFile, Arguments);
@@ -107,8 +107,9 @@ with_a_port_it_outlives_its_thread(void **State)
     APP_THREAD Thread;
 
     (void)State;
-    assert_status(NtCreateIoCompletion(&Completion.CompletionPort, IO_COMPLETION_ALL_ACCESS, NULL, 0),
-                  STATUS_SUCCESS);
+    assert_status(
+        NtCreateIoCompletion(&Completion.CompletionPort, IO_COMPLETION_ALL_ACCESS, NULL, 0),
+        STATUS_SUCCESS);
     assert_status(NtSetInformationFile(Issue.File, &Iosb, &Completion, sizeof(Completion),
                                        FileCompletionInformation),
                   STATUS_SUCCESS);
@@ -162,6 +163,58 @@ death_cancels(void **State)
     assert_status(Blocked.Iosb.Status, POISON_STATUS);
     assert_int_equal(TestSeen(IRP_MJ_CLEANUP), 2);
     assert_int_equal(TestSeen(IRP_MJ_CLOSE), 2);
+}
+
+// The exit of a thread waits for what its driver cannot cancel, and is woken by the completion.
+static void
+exit_waits_for_completion(void **State)
+{
+    NTHOST_PROCESS *Process = BecomeProcess("user");
+    ISSUE Issue = {.File = OpenTest(0)};
+    APP_THREAD Thread;
+
+    (void)State;
+    __atomic_store_n(&IopRundownPatienceMs, 3600 * 1000, __ATOMIC_RELAXED);
+    Plan.Action = ActHold;
+    StartAppThread(&Thread, IssueOne, &Issue);
+    TestAwaitQueued(1);
+    AwaitWaiting(Thread.Thread);
+    assert_true(TestReleaseHeld(STATUS_SUCCESS));
+    JoinAppThread(&Thread);
+    assert_status(Issue.Status, STATUS_PENDING);
+    // The thread was still there to be told.
+    assert_status(Issue.Iosb.Status, STATUS_SUCCESS);
+    NthostDetachProcess(Process, 0);
+}
+
+static void
+IssueAndCancel(void *Context)
+{
+    ISSUE *Issue = Context;
+    IO_STATUS_BLOCK Iosb;
+    uint64_t Arguments[2] = {(uint64_t)(uintptr_t)Issue->File, (uint64_t)(uintptr_t)&Iosb};
+
+    IssueOne(Issue);
+    Issue->Status = NthostCall(Nts_NtCancelIoFile, Arguments);
+}
+
+static void
+cancel_of_a_file_waits_too(void **State)
+{
+    NTHOST_PROCESS *Process = BecomeProcess("user");
+    ISSUE Issue = {.File = OpenTest(0)};
+    APP_THREAD Thread;
+
+    (void)State;
+    Plan.Action = ActHold;
+    StartAppThread(&Thread, IssueAndCancel, &Issue);
+    TestAwaitQueued(1);
+    AwaitWaiting(Thread.Thread);
+    assert_true(TestReleaseHeld(STATUS_SUCCESS));
+    JoinAppThread(&Thread);
+    assert_status(Issue.Status, STATUS_SUCCESS);
+    assert_status(Issue.Iosb.Status, STATUS_SUCCESS);
+    NthostDetachProcess(Process, 0);
 }
 
 static void
@@ -316,12 +369,12 @@ completion_races_death(void **State)
 
     (void)State;
     Plan.Action = ActQueue;
-    assert_status(PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, RelentlessThread,
-                                       &Stop),
-                  STATUS_SUCCESS);
-    assert_status(ObReferenceObjectByHandle(Handle, SYNCHRONIZE, *PsThreadType, KernelMode, &Thread,
-                                            NULL),
-                  STATUS_SUCCESS);
+    assert_status(
+        PsCreateSystemThread(&Handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, RelentlessThread, &Stop),
+        STATUS_SUCCESS);
+    assert_status(
+        ObReferenceObjectByHandle(Handle, SYNCHRONIZE, *PsThreadType, KernelMode, &Thread, NULL),
+        STATUS_SUCCESS);
     for (ULONG Round = 0; Round < ROUNDS(300u); Round++)
     {
         NTHOST_PROCESS *Process = BecomeProcess("user");
@@ -336,7 +389,8 @@ completion_races_death(void **State)
         NthostDetachProcess(Process, 0);
     }
     __atomic_store_n(&Stop, 1, __ATOMIC_RELEASE);
-    assert_status(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL), STATUS_SUCCESS);
+    assert_status(KeWaitForSingleObject(Thread, Executive, KernelMode, FALSE, NULL),
+                  STATUS_SUCCESS);
     ObDereferenceObject(Thread);
     ZwClose(Handle);
     assert_int_equal(TestSeen(IRP_MJ_CREATE) != 0, 1);
@@ -352,6 +406,8 @@ main(int Count, char **Arguments)
         IO_TEST(exit_of_the_thread),
         IO_TEST(with_a_port_it_outlives_its_thread),
         IO_TEST(death_cancels),
+        IO_TEST(exit_waits_for_completion),
+        IO_TEST(cancel_of_a_file_waits_too),
         IO_TEST(not_cancellable_is_cut_loose),
         IO_TEST(completion_races_cancel),
         IO_TEST(synchronous_completion_races_cancel),

@@ -67,8 +67,9 @@ MakePort(HANDLE File, ULONG Skip)
     FILE_IO_COMPLETION_NOTIFICATION_INFORMATION Notification = {.Flags = Skip};
     IO_STATUS_BLOCK Iosb;
 
-    assert_status(NtCreateIoCompletion(&Completion.CompletionPort, IO_COMPLETION_ALL_ACCESS, NULL, 0),
-                  STATUS_SUCCESS);
+    assert_status(
+        NtCreateIoCompletion(&Completion.CompletionPort, IO_COMPLETION_ALL_ACCESS, NULL, 0),
+        STATUS_SUCCESS);
     assert_status(NtSetInformationFile(File, &Iosb, &Completion, sizeof(Completion),
                                        FileCompletionInformation),
                   STATUS_SUCCESS);
@@ -220,10 +221,9 @@ asynchronous_handle(void **State)
 static void
 completion_port(void **State)
 {
-    static const ULONG Skips[] = {0, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS,
-                                  FILE_SKIP_SET_EVENT_ON_HANDLE,
-                                  FILE_SKIP_COMPLETION_PORT_ON_SUCCESS |
-                                      FILE_SKIP_SET_EVENT_ON_HANDLE};
+    static const ULONG Skips[] = {
+        0, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS, FILE_SKIP_SET_EVENT_ON_HANDLE,
+        FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE};
     NTHOST_PROCESS *Process = BecomeProcess("administrator");
 
     (void)State;
@@ -235,8 +235,8 @@ completion_port(void **State)
             {
                 for (ULONG Event = 0; Event < 2; Event++)
                 {
-                    CASE Case = {FALSE, Actions[Action], Statuses[Status],
-                                 Event != 0, TRUE, Skips[Skip]};
+                    CASE Case = {FALSE, Actions[Action], Statuses[Status], Event != 0,
+                                 TRUE,  Skips[Skip]};
 
                     RunCase(&Case);
                 }
@@ -275,8 +275,9 @@ association_rules(void **State)
     IO_STATUS_BLOCK Iosb;
 
     (void)State;
-    assert_status(NtCreateIoCompletion(&Completion.CompletionPort, IO_COMPLETION_ALL_ACCESS, NULL, 0),
-                  STATUS_SUCCESS);
+    assert_status(
+        NtCreateIoCompletion(&Completion.CompletionPort, IO_COMPLETION_ALL_ACCESS, NULL, 0),
+        STATUS_SUCCESS);
     assert_status(NtSetInformationFile(Synchronous, &Iosb, &Completion, sizeof(Completion),
                                        FileCompletionInformation),
                   STATUS_INVALID_PARAMETER);
@@ -308,9 +309,9 @@ association_rules(void **State)
                                          FileIoCompletionNotificationInformation),
                   STATUS_SUCCESS);
     assert_int_equal(Flags, FILE_SKIP_COMPLETION_PORT_ON_SUCCESS | FILE_SKIP_SET_EVENT_ON_HANDLE);
-    assert_status(NtQueryInformationFile(Synchronous, &Iosb, &Flags, sizeof(Flags),
-                                         FileModeInformation),
-                  STATUS_SUCCESS);
+    assert_status(
+        NtQueryInformationFile(Synchronous, &Iosb, &Flags, sizeof(Flags), FileModeInformation),
+        STATUS_SUCCESS);
     assert_int_equal(Flags, FILE_SYNCHRONOUS_IO_NONALERT);
     NthostDetachProcess(Process, 0);
 }
@@ -319,11 +320,8 @@ int
 main(int Count, char **Arguments)
 {
     static const struct CMUnitTest Tests[] = {
-        IO_TEST(synchronous_handle),
-        IO_TEST(asynchronous_handle),
-        IO_TEST(completion_port),
-        IO_TEST(no_packet_without_context),
-        IO_TEST(association_rules),
+        IO_TEST(synchronous_handle),        IO_TEST(asynchronous_handle), IO_TEST(completion_port),
+        IO_TEST(no_packet_without_context), IO_TEST(association_rules),
     };
 
     if (Count > 1)

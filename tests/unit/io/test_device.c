@@ -98,6 +98,22 @@ unload_is_refused_while_open(void **State)
     NthostDetachProcess(Process, 0);
 }
 
+static void
+unload_is_refused_while_referenced(void **State)
+{
+    UNICODE_STRING Name;
+    PFILE_OBJECT File;
+    PDEVICE_OBJECT Device;
+    char Message[512] = "";
+
+    (void)State;
+    RtlInitUnicodeString(&Name, L"\\Device\\IoTest");
+    assert_status(IoGetDeviceObjectPointer(&Name, FILE_READ_DATA, &File, &Device), STATUS_SUCCESS);
+    assert_status(IopUnloadDriver(TestDriver, Message, sizeof(Message)), STATUS_DEVICE_BUSY);
+    assert_non_null(strstr(Message, "\\Device\\IoTest is open in another driver"));
+    ObDereferenceObject(File);
+}
+
 static NTSTATUS
 FailingEntry(PDRIVER_OBJECT Driver, PUNICODE_STRING RegistryPath)
 {
@@ -126,19 +142,19 @@ entry_that_fails(void **State)
     char Message[512] = "";
 
     (void)State;
-    assert_status(IopCreateDriverInProcess("failing", FailingEntry, &Driver, Message,
-                                           sizeof(Message)),
-                  STATUS_DEVICE_CONFIGURATION_ERROR);
+    assert_status(
+        IopCreateDriverInProcess("failing", FailingEntry, &Driver, Message, sizeof(Message)),
+        STATUS_DEVICE_CONFIGURATION_ERROR);
     assert_null(Driver);
     assert_string_equal(Message, "DriverEntry of failing failed with "
                                  "STATUS_DEVICE_CONFIGURATION_ERROR (0xc0000182)");
     // The name is free again: it fails the same way, not with a collision.
-    assert_status(IopCreateDriverInProcess("failing", FailingEntry, &Driver, Message,
-                                           sizeof(Message)),
-                  STATUS_DEVICE_CONFIGURATION_ERROR);
-    assert_status(IopCreateDriverInProcess("iotest", TestDriverEntry, &Driver, Message,
-                                           sizeof(Message)),
-                  STATUS_OBJECT_NAME_COLLISION);
+    assert_status(
+        IopCreateDriverInProcess("failing", FailingEntry, &Driver, Message, sizeof(Message)),
+        STATUS_DEVICE_CONFIGURATION_ERROR);
+    assert_status(
+        IopCreateDriverInProcess("iotest", TestDriverEntry, &Driver, Message, sizeof(Message)),
+        STATUS_OBJECT_NAME_COLLISION);
     assert_non_null(strstr(Message, "a driver named iotest is loaded already"));
     assert_status(IopLoadDriver("/no/such/file.sys", NULL, &Driver, Message, sizeof(Message)),
                   STATUS_OBJECT_NAME_NOT_FOUND);
@@ -167,6 +183,7 @@ main(int Count, char **Arguments)
         IO_TEST(names),
         IO_TEST(deleted_while_open),
         IO_TEST(unload_is_refused_while_open),
+        IO_TEST(unload_is_refused_while_referenced),
         IO_TEST(entry_that_fails),
         IO_TEST(unimplemented_majors),
     };

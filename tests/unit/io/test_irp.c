@@ -296,11 +296,8 @@ int
 main(int Count, char **Arguments)
 {
     static const struct CMUnitTest Tests[] = {
-        IO_TEST(own_irp),
-        IO_TEST(cancel_own_irp),
-        IO_TEST(through_a_filter),
-        IO_TEST(build_control),
-        IO_TEST(work_items),
+        IO_TEST(own_irp),       IO_TEST(cancel_own_irp), IO_TEST(through_a_filter),
+        IO_TEST(build_control), IO_TEST(work_items),
     };
 
     if (Count > 1)

@@ -11,12 +11,12 @@ order_of_majors(void **State)
     PFILE_OBJECT File;
 
     (void)State;
-    assert_status(NtDuplicateObject((HANDLE)-1, Handle, (HANDLE)-1, &Second, 0, 0,
-                                    DUPLICATE_SAME_ACCESS),
-                  STATUS_SUCCESS);
-    assert_status(ObReferenceObjectByHandle(Handle, 0, *IoFileObjectType, UserMode, (PVOID *)&File,
-                                            NULL),
-                  STATUS_SUCCESS);
+    assert_status(
+        NtDuplicateObject((HANDLE)-1, Handle, (HANDLE)-1, &Second, 0, 0, DUPLICATE_SAME_ACCESS),
+        STATUS_SUCCESS);
+    assert_status(
+        ObReferenceObjectByHandle(Handle, 0, *IoFileObjectType, UserMode, (PVOID *)&File, NULL),
+        STATUS_SUCCESS);
     assert_int_equal(TestDevice->ReferenceCount, 1);
     assert_true((File->Flags & FO_SYNCHRONOUS_IO) != 0);
     assert_status(NtClose(Handle), STATUS_SUCCESS);
@@ -45,8 +45,7 @@ what_create_is_told(void **State)
                              SYNCHRONOUS | FILE_NON_DIRECTORY_FILE, &Handle),
                   STATUS_SUCCESS);
     assert_memory_equal(Seen.CreateName, L"\\Some\\Name", sizeof(L"\\Some\\Name"));
-    assert_int_equal(Seen.CreateOptions,
-                     FILE_OPEN << 24 | SYNCHRONOUS | FILE_NON_DIRECTORY_FILE);
+    assert_int_equal(Seen.CreateOptions, FILE_OPEN << 24 | SYNCHRONOUS | FILE_NON_DIRECTORY_FILE);
     assert_int_equal(Seen.CreateAccess, FILE_READ_DATA | SYNCHRONIZE);
     assert_int_equal(Seen.CreateShare, FILE_SHARE_READ | FILE_SHARE_WRITE);
     assert_int_equal(Seen.CreateMode, UserMode);
@@ -106,8 +105,8 @@ bad_parameters(void **State)
     (void)State;
     RtlInitUnicodeString(&Path, L"\\??\\IoTest");
     InitializeObjectAttributes(&Attributes, &Path, OBJ_CASE_INSENSITIVE, NULL, NULL);
-#define OPEN(Access, FileAttributes, Share, Disposition, Options)                                  \
-    NtCreateFile(&Handle, Access, &Attributes, &Iosb, NULL, FileAttributes, Share, Disposition,    \
+#define OPEN(Access, FileAttributes, Share, Disposition, Options)                               \
+    NtCreateFile(&Handle, Access, &Attributes, &Iosb, NULL, FileAttributes, Share, Disposition, \
                  Options, NULL, 0)
     assert_status(OPEN(GENERIC_READ, 0, 8, FILE_OPEN, 0), STATUS_INVALID_PARAMETER);
     assert_status(OPEN(GENERIC_READ, 0x80000000, 0, FILE_OPEN, 0), STATUS_INVALID_PARAMETER);
@@ -120,9 +119,9 @@ bad_parameters(void **State)
                   STATUS_INVALID_PARAMETER);
     assert_status(OPEN(GENERIC_READ, 0, 0, FILE_OPEN, FILE_DELETE_ON_CLOSE),
                   STATUS_INVALID_PARAMETER);
-    assert_status(OPEN(GENERIC_READ, 0, 0, FILE_OPEN,
-                       FILE_DIRECTORY_FILE | FILE_NON_DIRECTORY_FILE),
-                  STATUS_INVALID_PARAMETER);
+    assert_status(
+        OPEN(GENERIC_READ, 0, 0, FILE_OPEN, FILE_DIRECTORY_FILE | FILE_NON_DIRECTORY_FILE),
+        STATUS_INVALID_PARAMETER);
 #undef OPEN
     assert_status(NtCreateFile(&Handle, GENERIC_READ, &Attributes, &Iosb, NULL, 0, 0, FILE_OPEN, 0,
                                Ea, sizeof(Ea)),
@@ -149,7 +148,8 @@ MakeSecureDevice(const WCHAR *Text, const WCHAR *Sddl, ULONG Characteristics, BO
     RtlInitUnicodeString(&Name, Text);
     RtlInitUnicodeString(&Descriptor, Sddl);
     assert_status(WdmlibIoCreateDeviceSecure(TestDriver, 0, &Name, FILE_DEVICE_UNKNOWN,
-                                             Characteristics, Exclusive, &Descriptor, NULL, &Device),
+                                             Characteristics, Exclusive, &Descriptor, NULL,
+                                             &Device),
                   STATUS_SUCCESS);
     Device->Flags |= DO_BUFFERED_IO;
     return Device;
@@ -158,9 +158,9 @@ MakeSecureDevice(const WCHAR *Text, const WCHAR *Sddl, ULONG Characteristics, BO
 static void
 rights(void **State)
 {
-    PDEVICE_OBJECT Device = MakeSecureDevice(
-        L"\\Device\\Secure", L"D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GR;;;WD)", FILE_DEVICE_SECURE_OPEN,
-        FALSE);
+    PDEVICE_OBJECT Device =
+        MakeSecureDevice(L"\\Device\\Secure", L"D:P(A;;GA;;;SY)(A;;GA;;;BA)(A;;GR;;;WD)",
+                         FILE_DEVICE_SECURE_OPEN, FALSE);
     PDEVICE_OBJECT Open =
         MakeSecureDevice(L"\\Device\\NotSecure", L"D:P(A;;GA;;;SY)(A;;GA;;;BA)", 0, FALSE);
     NTHOST_PROCESS *Process;
@@ -274,15 +274,9 @@ int
 main(int Count, char **Arguments)
 {
     static const struct CMUnitTest Tests[] = {
-        IO_TEST(order_of_majors),
-        IO_TEST(what_create_is_told),
-        IO_TEST(refused_by_the_driver),
-        IO_TEST(pended_create),
-        IO_TEST(bad_parameters),
-        IO_TEST(rights),
-        IO_TEST(exclusive),
-        IO_TEST(by_kernel_pointer),
-        IO_TEST(relative_open),
+        IO_TEST(order_of_majors), IO_TEST(what_create_is_told), IO_TEST(refused_by_the_driver),
+        IO_TEST(pended_create),   IO_TEST(bad_parameters),      IO_TEST(rights),
+        IO_TEST(exclusive),       IO_TEST(by_kernel_pointer),   IO_TEST(relative_open),
         IO_TEST(death_closes),
     };
 

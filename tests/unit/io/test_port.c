@@ -59,9 +59,9 @@ several_at_once(void **State)
     }
     assert_status(NtRemoveIoCompletionEx(Port, Entries, 0, &Removed, &Now, FALSE),
                   STATUS_INVALID_PARAMETER);
-    assert_status(NtRemoveIoCompletionEx(Port, (FILE_IO_COMPLETION_INFORMATION *)8, 8, &Removed,
-                                         &Now, FALSE),
-                  STATUS_ACCESS_VIOLATION);
+    assert_status(
+        NtRemoveIoCompletionEx(Port, (FILE_IO_COMPLETION_INFORMATION *)8, 8, &Removed, &Now, FALSE),
+        STATUS_ACCESS_VIOLATION);
     assert_int_equal(Removed, 99);
     assert_status(NtRemoveIoCompletionEx(Port, Entries, 8, &Removed, &Now, FALSE), STATUS_SUCCESS);
     assert_int_equal(Removed, 8);
@@ -87,9 +87,9 @@ rights_and_types(void **State)
     IO_STATUS_BLOCK Iosb;
 
     (void)State;
-    assert_status(NtDuplicateObject((HANDLE)-1, Port, (HANDLE)-1, &Weak, IO_COMPLETION_QUERY_STATE,
-                                    0, 0),
-                  STATUS_SUCCESS);
+    assert_status(
+        NtDuplicateObject((HANDLE)-1, Port, (HANDLE)-1, &Weak, IO_COMPLETION_QUERY_STATE, 0, 0),
+        STATUS_SUCCESS);
     assert_status(NtSetIoCompletion(Weak, 1, 1, 0, 0), STATUS_ACCESS_DENIED);
     assert_status(NtRemoveIoCompletion(Weak, &Key, &Apc, &Iosb, &Now), STATUS_ACCESS_DENIED);
     assert_status(NtSetIoCompletion(Event, 1, 1, 0, 0), STATUS_OBJECT_TYPE_MISMATCH);
@@ -179,7 +179,7 @@ abandoned_by_the_last_close(void **State)
 // Producers, consumers with short timeouts: every packet arrives exactly once.
 #define PRODUCERS 2
 #define CONSUMERS 2
-#define PACKETS ROUNDS(5000u)
+#define PACKETS   ROUNDS(5000u)
 
 static HANDLE StressPort;
 static uint32_t Arrived[PRODUCERS * PACKETS];

@@ -74,8 +74,8 @@ static void
 OneRequest(void *Context)
 {
     IO_STATUS_BLOCK Iosb;
-    uint64_t Arguments[10] = {(uint64_t)(uintptr_t)Context, 0, 0, 0, (uint64_t)(uintptr_t)&Iosb,
-                              IOCTL_ECHO};
+    uint64_t Arguments[10] = {(uint64_t)(uintptr_t)Context, 0,         0, 0,
+                              (uint64_t)(uintptr_t)&Iosb,   IOCTL_ECHO};
 
     (void)NthostCall(Nts_NtDeviceIoControlFile, Arguments);
 }

@@ -184,7 +184,8 @@ rights_of_the_handle(void **State)
     assert_int_equal(Seen.Count, 0);
     assert_status(Control(Reader, NULL, NULL, &Iosb, IOCTL_READ_ACCESS, NULL, 0, NULL, 0),
                   STATUS_SUCCESS);
-    assert_status(Control(Nothing, NULL, NULL, &Iosb, IOCTL_ECHO, NULL, 0, NULL, 0), STATUS_SUCCESS);
+    assert_status(Control(Nothing, NULL, NULL, &Iosb, IOCTL_ECHO, NULL, 0, NULL, 0),
+                  STATUS_SUCCESS);
     // Append only: the driver is told to write at the end.
     assert_status(NtWriteFile(Writer, NULL, NULL, NULL, &Iosb, Data, 4, &Offset, NULL),
                   STATUS_SUCCESS);
@@ -239,9 +240,9 @@ offsets(void **State)
                                          FilePositionInformation),
                   STATUS_SUCCESS);
     assert_int_equal(Position.QuadPart, 4096);
-    assert_status(NtQueryInformationFile(File, &Iosb, &Position, sizeof(Position),
-                                         FilePositionInformation),
-                  STATUS_INVALID_PARAMETER);
+    assert_status(
+        NtQueryInformationFile(File, &Iosb, &Position, sizeof(Position), FilePositionInformation),
+        STATUS_INVALID_PARAMETER);
     NthostDetachProcess(Process, 0);
 }
 
@@ -302,12 +303,8 @@ int
 main(int Count, char **Arguments)
 {
     static const struct CMUnitTest Tests[] = {
-        IO_TEST(write_buffered),
-        IO_TEST(read_buffered_and_direct),
-        IO_TEST(neither_is_refused),
-        IO_TEST(bad_buffers),
-        IO_TEST(rights_of_the_handle),
-        IO_TEST(offsets),
+        IO_TEST(write_buffered), IO_TEST(read_buffered_and_direct), IO_TEST(neither_is_refused),
+        IO_TEST(bad_buffers),    IO_TEST(rights_of_the_handle),     IO_TEST(offsets),
         IO_TEST(control_direct),
     };
 

@@ -201,14 +201,14 @@ LeavesRaised(PDEVICE_OBJECT Device, PIRP Irp, NTSTATUS *Status)
     return TRUE;
 }
 
-#define RUN(Name, Hook)                   \
-    static void Run##Name(void)           \
-    {                                     \
-        Start();                          \
-        TestHook = Hook;                  \
-        (void)SendOne();                  \
-        TestHook = NULL;                  \
-        NthostStop();                     \
+#define RUN(Name, Hook)         \
+    static void Run##Name(void) \
+    {                           \
+        Start();                \
+        TestHook = Hook;        \
+        (void)SendOne();        \
+        TestHook = NULL;        \
+        NthostStop();           \
     }
 RUN(Clean, Clean)
 RUN(Twice, Twice)
@@ -221,11 +221,11 @@ RUN(TooMuch, TooMuch)
 RUN(UnderLock, UnderLock)
 RUN(LeavesRaised, LeavesRaised)
 
-#define CASE(Name, Routine, Header, Text)       \
-    static void Name(void **State)              \
-    {                                           \
-        (void)State;                            \
-        AssertBugCheck(Routine, Header, Text);  \
+#define CASE(Name, Routine, Header, Text)      \
+    static void Name(void **State)             \
+    {                                          \
+        (void)State;                           \
+        AssertBugCheck(Routine, Header, Text); \
     }
 // AddressSanitizer, where it is, speaks first.
 #define BUFFER_CASE(Name, Routine, Code, Meaning)                             \
@@ -353,8 +353,7 @@ RunCancelLock(void)
     (void)IoSetCancelRoutine(Irp, ForgetsTheLock);
     (void)IoCancelIrp(Irp);
 }
-CASE(cancel_routine_keeps_lock, RunCancelLock, IOMANAGER,
-     "must release the cancel spin lock, once")
+CASE(cancel_routine_keeps_lock, RunCancelLock, IOMANAGER, "must release the cancel spin lock, once")
 
 static void
 RunFreeTwice(void)
