@@ -16,11 +16,11 @@
 
 typedef struct NTHOST_CONFIG
 {
-    unsigned Processors;         // virtual processors, 0: as many as the machine gives, at least 2
-    unsigned VerifierLevel;      // 0 off, 1 standard, 2 full
-    const char *SocketPath;      // NULL: local only
-    const char *As;              // "administrator" (default) or "user": token of new applications
-    const char *KillAt;          // "N:before|in-dispatch|parked|after-reply" or NULL
+    unsigned Processors;     // virtual processors, 0: as many as the machine gives, at least 2
+    unsigned VerifierLevel;  // 0 off, 1 standard, 2 full
+    const char *SocketPath;  // NULL: local only
+    const char *As;          // "administrator" (default) or "user": token of new applications
+    const char *KillAt;      // "N:before|in-dispatch|parked|after-reply" or NULL
 } NTHOST_CONFIG;
 
 // Starts the executive; the calling thread becomes a system thread until NthostStop. 0, or -1 with

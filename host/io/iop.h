@@ -41,7 +41,7 @@ typedef enum IOP_KIND
 typedef struct IOP_IRP
 {
     LIST_ENTRY
-        AllLink;  // every live IRP of its shard (or its free list), guarded by the shard's lock
+    AllLink;  // every live IRP of its shard (or its free list), guarded by the shard's lock
     PVOID AllocationStack[8];
     PVOID CompletionStack[8];  // of the last IoCompleteRequest
     uint32_t State;            // atomic: IOP_IRP_STATE

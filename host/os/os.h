@@ -216,8 +216,8 @@ uint32_t OsUserId(void);
 void OsProgramName(char *Name, size_t Size);  // base name of this process's executable
 // Where `nthost start` listens by default: a socket of this user in the runtime directory.
 void OsDefaultSocketPath(char *Path, size_t Size);
-void OsRemoveFile(const char *Path);      // no error when it is gone already
-void OsKillProcess(uint32_t Pid);         // SIGKILL; no error when it is gone already
+void OsRemoveFile(const char *Path);  // no error when it is gone already
+void OsKillProcess(uint32_t Pid);     // SIGKILL; no error when it is gone already
 // What the module that holds this function exports under Name, or NULL. What its libraries export is
 // not found.
 void *OsSelfSymbol(const char *Name);

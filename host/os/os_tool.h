@@ -39,8 +39,8 @@ int OsToolServe(OS_TOOL_BODY *Body, void *Context, const char *Log, int *Pid, ch
 void OsToolReady(int Ready, bool Failed, const char *Text);
 // SIGTERM (and in the foreground SIGINT, SIGHUP) call Routine, which must be async-signal-safe.
 void OsToolOnTerminate(void (*Routine)(void));
-void OsToolTerminate(int Pid);       // SIGTERM
-int OsToolWait(int Pid);             // exit status, or 128 + signal; an interrupt meanwhile kills it
+void OsToolTerminate(int Pid);  // SIGTERM
+int OsToolWait(int Pid);        // exit status, or 128 + signal; an interrupt meanwhile kills it
 // The absolute path of an existing file, links resolved. 0 or OS_E_NOT_FOUND.
 int OsToolAbsolutePath(const char *Given, char *Path, size_t Size);
 

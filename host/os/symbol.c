@@ -230,8 +230,9 @@ OsStackSymbol(void *Frame, char *Text, size_t TextSize)
     if (Frame != NULL && !OsLockIsMine(&SymbolLock))
     {
         OsLockAcquire(&SymbolLock);
-        Found = (OpenSessionLocked() && DescribeLocked(Session, (uintptr_t)Frame, Text, TextSize)) ||
-                DescribeGoneLocked((uintptr_t)Frame, Text, TextSize);
+        Found =
+            (OpenSessionLocked() && DescribeLocked(Session, (uintptr_t)Frame, Text, TextSize)) ||
+            DescribeGoneLocked((uintptr_t)Frame, Text, TextSize);
         OsLockRelease(&SymbolLock);
     }
     if (!Found)

@@ -12,7 +12,8 @@ static uint32_t NtpLoaderWord;  // atomic futex word: 1 while a driver is being 
 static BOOLEAN NtpRemote;
 static uint32_t NtpStopWord;  // atomic futex word: 1 once a stop is asked for
 
-int NthostStart(const NTHOST_CONFIG *Config, char *Message, size_t MessageSize)
+int
+NthostStart(const NTHOST_CONFIG *Config, char *Message, size_t MessageSize)
 {
     if (NtpWho(Config->As) == (SEP_WHO)-1)
     {
@@ -25,11 +26,11 @@ int NthostStart(const NTHOST_CONFIG *Config, char *Message, size_t MessageSize)
         const char *What;
     } Step = {STATUS_SUCCESS, NULL};
     __atomic_store_n(&NtpStopWord, 0, __ATOMIC_RELAXED);
-#define NTP_START(Call)                          \
-    if (NT_SUCCESS(Step.Status))                 \
-    {                                            \
-        Step.Status = (Call);                    \
-        Step.What = #Call;                       \
+#define NTP_START(Call)          \
+    if (NT_SUCCESS(Step.Status)) \
+    {                            \
+        Step.Status = (Call);    \
+        Step.What = #Call;       \
     }
     NTP_START(VfStart((VF_LEVEL)Config->VerifierLevel));
     NTP_START(MmStart());
@@ -61,7 +62,8 @@ int NthostStart(const NTHOST_CONFIG *Config, char *Message, size_t MessageSize)
 
 // Serialises loads and unloads. Not an OS_LOCK: DriverEntry runs inside and takes processors. The
 // word changes before each wake, so a waiter on the old value returns.
-static void NtpEnterLoader(void)
+static void
+NtpEnterLoader(void)
 {
     while (__atomic_exchange_n(&NtpLoaderWord, 1, __ATOMIC_ACQUIRE) != 0)
     {
@@ -69,7 +71,8 @@ static void NtpEnterLoader(void)
     }
 }
 
-static void NtpLeaveLoader(void)
+static void
+NtpLeaveLoader(void)
 {
     __atomic_store_n(&NtpLoaderWord, 0, __ATOMIC_RELEASE);
     OsWakeWord(&NtpLoaderWord, 1, false);
@@ -81,7 +84,8 @@ typedef struct NTP_FIND
     PDRIVER_OBJECT Driver;
 } NTP_FIND;
 
-static void NtpFindDriver(void *Context, PDRIVER_OBJECT Driver, const char *Name, const char *Path)
+static void
+NtpFindDriver(void *Context, PDRIVER_OBJECT Driver, const char *Name, const char *Path)
 {
     NTP_FIND *Find = Context;
     (void)Path;
@@ -91,7 +95,8 @@ static void NtpFindDriver(void *Context, PDRIVER_OBJECT Driver, const char *Name
     }
 }
 
-int NthostLoadDriver(const char *Path, char *Message, size_t MessageSize)
+int
+NthostLoadDriver(const char *Path, char *Message, size_t MessageSize)
 {
     PDRIVER_OBJECT Driver;
     char Why[3072] = "";
@@ -107,7 +112,8 @@ int NthostLoadDriver(const char *Path, char *Message, size_t MessageSize)
     return -1;
 }
 
-int NthostUnloadDriver(const char *Name, char *Message, size_t MessageSize)
+int
+NthostUnloadDriver(const char *Name, char *Message, size_t MessageSize)
 {
     NTP_FIND Find = {.Name = Name};
     NTSTATUS Status = STATUS_OBJECT_NAME_NOT_FOUND;
@@ -129,14 +135,16 @@ int NthostUnloadDriver(const char *Name, char *Message, size_t MessageSize)
 
 // ---- Stop ----
 
-void NthostRequestStop(void)
+void
+NthostRequestStop(void)
 {
     // Async-signal-safe: an atomic store and a futex wake.
     __atomic_store_n(&NtpStopWord, 1, __ATOMIC_RELEASE);
     OsWakeWord(&NtpStopWord, UINT32_MAX, false);
 }
 
-void NthostWaitForStop(void)
+void
+NthostWaitForStop(void)
 {
     while (__atomic_load_n(&NtpStopWord, __ATOMIC_ACQUIRE) == 0)
     {
@@ -144,12 +152,14 @@ void NthostWaitForStop(void)
     }
 }
 
-void NthostWaitForProcesses(void)
+void
+NthostWaitForProcesses(void)
 {
     NtpWaitForProcesses();
 }
 
-void NthostStop(void)
+void
+NthostStop(void)
 {
     char Message[4096];
     if (NtpRemote)

@@ -12,15 +12,17 @@ struct NTHOST_PROCESS
     PKTHREAD Before;    // what the host thread was when it attached
 };
 
-static void NtpEnterUser(PETHREAD Thread)
+static void
+NtpEnterUser(PETHREAD Thread)
 {
     KiBindThread(&Thread->Tcb);
     Thread->Tcb.PreviousMode = UserMode;
     Thread->Tcb.MayPark = FALSE;
 }
 
-int NthostAttachProcess(const char *ImageName, const char *As, NTHOST_PROCESS **Process,
-                        uint32_t *ProcessId, uint32_t *ThreadId)
+int
+NthostAttachProcess(const char *ImageName, const char *As, NTHOST_PROCESS **Process,
+                    uint32_t *ProcessId, uint32_t *ThreadId)
 {
     SEP_WHO Who = NtpWho(As);
     if (Who == (SEP_WHO)-1)
@@ -63,7 +65,8 @@ int NthostAttachProcess(const char *ImageName, const char *As, NTHOST_PROCESS **
     return 0;
 }
 
-int32_t NthostCall(uint32_t Service, const uint64_t *Arguments)
+int32_t
+NthostCall(uint32_t Service, const uint64_t *Arguments)
 {
     PETHREAD Thread = PspCurrentThread();
     if (Thread == NULL || !PspEnterCall(Thread))
@@ -93,7 +96,8 @@ int32_t NthostCall(uint32_t Service, const uint64_t *Arguments)
     return Status;
 }
 
-int NthostBindThread(uint64_t Cookie)
+int
+NthostBindThread(uint64_t Cookie)
 {
     PETHREAD Thread;
     if (!NT_SUCCESS(PsLookupThreadByThreadId((HANDLE)(ULONG_PTR)Cookie, &Thread)))
@@ -106,13 +110,15 @@ int NthostBindThread(uint64_t Cookie)
     return 0;
 }
 
-void NthostSwitchProcess(NTHOST_PROCESS *Process)
+void
+NthostSwitchProcess(NTHOST_PROCESS *Process)
 {
     KiUnbindThread();
     NtpEnterUser(Process->Thread);
 }
 
-void NthostDetachProcess(NTHOST_PROCESS *Process, int32_t ExitStatus)
+void
+NthostDetachProcess(NTHOST_PROCESS *Process, int32_t ExitStatus)
 {
     if (KiCurrentThread == &Process->Thread->Tcb)
     {

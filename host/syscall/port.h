@@ -18,7 +18,7 @@
 #include "syscall/services.h"
 
 #define NTH_PROTOCOL_VERSION 1u
-#define NTH_PORT_INLINE (16u * 1024u)
+#define NTH_PORT_INLINE      (16u * 1024u)
 
 typedef struct NTH_PORT
 {
@@ -28,9 +28,9 @@ typedef struct NTH_PORT
     uint32_t WindowCount;
     uint32_t Reserved;
     uint64_t Arguments[NTH_MAX_ARGUMENTS];
-    NTH_WINDOW Windows[NTH_MAX_WINDOWS];  // IN and OUT data packed in Inline in window order,
-                                          // each 8-byte aligned; a window that does not fit is not
-                                          // sent (the kernel uses the memory descriptor)
+    NTH_WINDOW Windows[NTH_MAX_WINDOWS];   // IN and OUT data packed in Inline in window order,
+                                           // each 8-byte aligned; a window that does not fit is not
+                                           // sent (the kernel uses the memory descriptor)
     _Alignas(128) uint32_t ReplySleeping;  // application sleeps on ReplySequence
 
     // Written by the kernel.
@@ -49,7 +49,8 @@ typedef struct NTH_PORT
 _Static_assert(sizeof(NTH_PORT) % 128 == 0, "ports are whole cache line pairs");
 
 // Both sides must agree on the service numbers and on the port: FNV-1a of the table's text.
-static inline uint64_t NthBuildId(void)
+static inline uint64_t
+NthBuildId(void)
 {
 #define NTH_SERVICE_TEXT(Name, Count) #Name ":" #Count ";"
     static const char Text[] = NTH_SERVICES(NTH_SERVICE_TEXT);
@@ -115,7 +116,7 @@ typedef struct NTH_CONTROL
 typedef struct NTH_CONTROL_REPLY
 {
     uint32_t Size;
-    int32_t Failed;        // 0: done
+    int32_t Failed;       // 0: done
     char Message[32768];  // text for a person (or JSON), also on success
 } NTH_CONTROL_REPLY;
 

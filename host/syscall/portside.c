@@ -60,7 +60,8 @@ static uint32_t NtpSpinners;
 
 // ---- Windows ----
 
-static int NtpFindWindow(const NTP_PORT *Port, uint64_t Address, SIZE_T Size, uint32_t Flag)
+static int
+NtpFindWindow(const NTP_PORT *Port, uint64_t Address, SIZE_T Size, uint32_t Flag)
 {
     for (uint32_t Index = 0; Index < Port->WindowCount; Index++)
     {
@@ -75,7 +76,8 @@ static int NtpFindWindow(const NTP_PORT *Port, uint64_t Address, SIZE_T Size, ui
     return -1;
 }
 
-static BOOLEAN NtpReadWindow(PETHREAD Thread, PVOID To, const VOID *From, SIZE_T Size)
+static BOOLEAN
+NtpReadWindow(PETHREAD Thread, PVOID To, const VOID *From, SIZE_T Size)
 {
     NTP_PORT *Port = Thread->Port;
     if (Port == NULL || Size == 0)
@@ -97,7 +99,8 @@ static BOOLEAN NtpReadWindow(PETHREAD Thread, PVOID To, const VOID *From, SIZE_T
 // Output goes straight into the shared page, which the kernel never reads back. What a window
 // carries is one extent: bytes the kernel did not write must not overwrite the application's. A
 // write that does not join the extent goes through the memory descriptor instead.
-static BOOLEAN NtpWriteWindow(PETHREAD Thread, PVOID To, const VOID *From, SIZE_T Size)
+static BOOLEAN
+NtpWriteWindow(PETHREAD Thread, PVOID To, const VOID *From, SIZE_T Size)
 {
     NTP_PORT *Port = Thread->Port;
     if (Port == NULL || Size == 0)
@@ -137,7 +140,8 @@ static BOOLEAN NtpWriteWindow(PETHREAD Thread, PVOID To, const VOID *From, SIZE_
 const MI_WINDOW_OPERATIONS NtpWindowOperations = {NtpReadWindow, NtpWriteWindow};
 
 // Copies the submission once and validates the copy. FALSE: hostile.
-static BOOLEAN NtpTakeSubmission(NTP_PORT *Port)
+static BOOLEAN
+NtpTakeSubmission(NTP_PORT *Port)
 {
     NTH_PORT *Shared = Port->Shared;
     Port->Service = __atomic_load_n(&Shared->Service, __ATOMIC_RELAXED);
@@ -178,14 +182,14 @@ static BOOLEAN NtpTakeSubmission(NTP_PORT *Port)
 }
 
 // Makes the reply visible, wakes the application if it sleeps, gives the port back.
-static void NtpPublishReply(NTP_PORT *Port, NTSTATUS Status)
+static void
+NtpPublishReply(NTP_PORT *Port, NTSTATUS Status)
 {
     NTH_PORT *Shared = Port->Shared;
     __atomic_store_n(&Shared->Status, Status, __ATOMIC_RELAXED);
     for (uint32_t Index = 0; Index < Port->WindowCount; Index++)
     {
-        __atomic_store_n(&Shared->Written[Index].From, Port->Windows[Index].From,
-                         __ATOMIC_RELAXED);
+        __atomic_store_n(&Shared->Written[Index].From, Port->Windows[Index].From, __ATOMIC_RELAXED);
         __atomic_store_n(&Shared->Written[Index].To, Port->Windows[Index].To, __ATOMIC_RELAXED);
     }
     Port->WindowCount = 0;
@@ -204,12 +208,14 @@ static void NtpPublishReply(NTP_PORT *Port, NTSTATUS Status)
 }
 
 // KTHREAD.Reply: a satisfier ends a parked call.
-static void NtpReply(PKTHREAD Thread, NTSTATUS Status)
+static void
+NtpReply(PKTHREAD Thread, NTSTATUS Status)
 {
     NtpPublishReply(((PETHREAD)Thread)->Port, Status);
 }
 
-static void NtpAwaitIdle(NTP_PORT *Port)
+static void
+NtpAwaitIdle(NTP_PORT *Port)
 {
     for (uint32_t Turn = 0; __atomic_load_n(&Port->State, __ATOMIC_ACQUIRE) != NtpPortIdle; Turn++)
     {
@@ -224,7 +230,8 @@ static void NtpAwaitIdle(NTP_PORT *Port)
     }
 }
 
-static void NtpKillPoint(NTP_PORT *Port, uint32_t Point)
+static void
+NtpKillPoint(NTP_PORT *Port, uint32_t Point)
 {
     if (Port->KillHere == Point)
     {
@@ -232,7 +239,8 @@ static void NtpKillPoint(NTP_PORT *Port, uint32_t Point)
     }
 }
 
-static BOOLEAN NtpSubmitted(NTP_PORT *Port, uint32_t *Sequence)
+static BOOLEAN
+NtpSubmitted(NTP_PORT *Port, uint32_t *Sequence)
 {
     *Sequence = __atomic_load_n(&Port->Shared->SubmitSequence, __ATOMIC_ACQUIRE);
     return *Sequence != Port->Sequence || __atomic_load_n(&Port->Stop, __ATOMIC_ACQUIRE) != 0;
@@ -240,7 +248,8 @@ static BOOLEAN NtpSubmitted(NTP_PORT *Port, uint32_t *Sequence)
 
 // Returns when there is a submission or a stop. Spins for a bounded time first, if Spin says so and
 // the budget allows it.
-static void NtpAwaitSubmission(NTP_PORT *Port, BOOLEAN Spin)
+static void
+NtpAwaitSubmission(NTP_PORT *Port, BOOLEAN Spin)
 {
     uint32_t Sequence;
     if (Spin)
@@ -288,7 +297,8 @@ static void NtpAwaitSubmission(NTP_PORT *Port, BOOLEAN Spin)
     }
 }
 
-static void NtpKernelHalf(void *Context)
+static void
+NtpKernelHalf(void *Context)
 {
     NTP_PORT *Port = Context;
     PETHREAD Thread = Port->Thread;
@@ -376,7 +386,8 @@ static void NtpKernelHalf(void *Context)
 
 // The port's memory. Called at the thread object's deletion: the kernel half holds a reference, so
 // it has ended, or (creation failed) never began.
-static void NtpFreePort(void *Context)
+static void
+NtpFreePort(void *Context)
 {
     NTP_PORT *Port = Context;
     if (Port->Host != NULL)
@@ -388,7 +399,8 @@ static void NtpFreePort(void *Context)
     MiFreePool(Port, MI_TAG_HOST, FALSE);
 }
 
-void NtpStopThread(PETHREAD Thread)
+void
+NtpStopThread(PETHREAD Thread)
 {
     NTP_PORT *Port = Thread->Port;
     __atomic_store_n(&Port->Stop, 1, __ATOMIC_RELEASE);
@@ -407,7 +419,8 @@ void NtpStopThread(PETHREAD Thread)
     OsWakeWord(&Port->Shared->ReplySequence, UINT32_MAX, true);
 }
 
-NTSTATUS NtpCreatePort(NTP_CONNECTION *Connection, PETHREAD Thread, int *Fd)
+NTSTATUS
+NtpCreatePort(NTP_CONNECTION *Connection, PETHREAD Thread, int *Fd)
 {
     if (VfFault(__func__))
     {

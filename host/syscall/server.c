@@ -13,9 +13,9 @@
 #include "syscall/ntp.h"
 
 static OS_LOCK NtpLock = OS_LOCK_INIT;
-static LIST_ENTRY NtpConnections;  // guarded by NtpLock
+static LIST_ENTRY NtpConnections;    // guarded by NtpLock
 static uint32_t NtpConnectionCount;  // atomic futex word: connection threads alive
-static BOOLEAN NtpStopping;        // guarded by NtpLock
+static BOOLEAN NtpStopping;          // guarded by NtpLock
 static int NtpListener = -1;
 static OS_THREAD *NtpListenerThread;
 static SEP_WHO NtpDefaultWho;
@@ -23,7 +23,8 @@ static uint32_t NtpKillCall, NtpKillPoint;
 static char NtpSocketPath[256];
 static int NtpStopSocket = -1;  // guarded by NtpLock while the server runs
 
-SEP_WHO NtpWho(const char *As)
+SEP_WHO
+NtpWho(const char *As)
 {
     if (As == NULL || strcmp(As, "administrator") == 0)
     {
@@ -32,7 +33,8 @@ SEP_WHO NtpWho(const char *As)
     return strcmp(As, "user") == 0 ? SepUser : (SEP_WHO)-1;
 }
 
-NTSTATUS NtpSendDescriptor(NTP_CONNECTION *Connection, uint32_t Kind, uint64_t Cookie, int Fd)
+NTSTATUS
+NtpSendDescriptor(NTP_CONNECTION *Connection, uint32_t Kind, uint64_t Cookie, int Fd)
 {
     NTH_DESCRIPTOR Message = {.Size = sizeof(Message), .Kind = Kind, .Cookie = Cookie};
     OsLockAcquire(&Connection->SendLock);
@@ -41,7 +43,8 @@ NTSTATUS NtpSendDescriptor(NTP_CONNECTION *Connection, uint32_t Kind, uint64_t C
     return Error == OS_OK ? STATUS_SUCCESS : STATUS_PORT_DISCONNECTED;
 }
 
-static void NtpProcessDead(PEPROCESS Process)
+static void
+NtpProcessDead(PEPROCESS Process)
 {
     NTP_CONNECTION *Connection = Process->Connection;
     OsSocketShutdown(Connection->Socket);
@@ -56,7 +59,8 @@ static const PSP_CONNECTION_OPERATIONS NtpOperations = {
 
 // The tool that asked for the stop is answered when the host has stopped: its socket outlives its
 // connection thread. FALSE: somebody asked before.
-static BOOLEAN NtpKeepStopSocket(NTP_CONNECTION *Connection)
+static BOOLEAN
+NtpKeepStopSocket(NTP_CONNECTION *Connection)
 {
     OsLockAcquire(&NtpLock);
     BOOLEAN First = NtpStopSocket < 0;
@@ -69,7 +73,8 @@ static BOOLEAN NtpKeepStopSocket(NTP_CONNECTION *Connection)
     return First;
 }
 
-void NtpAnswerStop(void)
+void
+NtpAnswerStop(void)
 {
     static NTH_CONTROL_REPLY Reply = {.Size = sizeof(Reply)};
     if (NtpStopSocket >= 0)
@@ -81,7 +86,8 @@ void NtpAnswerStop(void)
     }
 }
 
-static void NtpServeTool(NTP_CONNECTION *Connection)
+static void
+NtpServeTool(NTP_CONNECTION *Connection)
 {
     for (;;)
     {
@@ -89,8 +95,8 @@ static void NtpServeTool(NTP_CONNECTION *Connection)
         static const char Unknown[] = "unknown command";
         size_t Size = 0;
         unsigned FdCount = 0;
-        if (OsSocketReceive(Connection->Socket, &Control, sizeof(Control), &Size, NULL,
-                            &FdCount) != OS_OK)
+        if (OsSocketReceive(Connection->Socket, &Control, sizeof(Control), &Size, NULL, &FdCount) !=
+            OS_OK)
         {
             return;
         }
@@ -144,8 +150,9 @@ static void NtpServeTool(NTP_CONNECTION *Connection)
 
 // ---- Applications ----
 
-static NTSTATUS NtpAdmitApplication(NTP_CONNECTION *Connection, const NTH_HELLO *Hello,
-                                    int MemoryFd, NTH_WELCOME *Welcome, int *PortFd)
+static NTSTATUS
+NtpAdmitApplication(NTP_CONNECTION *Connection, const NTH_HELLO *Hello, int MemoryFd,
+                    NTH_WELCOME *Welcome, int *PortFd)
 {
     PEPROCESS Process = PspClaimExpectedProcess(Connection->HostPid);
     NTSTATUS Status = STATUS_SUCCESS;
@@ -177,7 +184,8 @@ static NTSTATUS NtpAdmitApplication(NTP_CONNECTION *Connection, const NTH_HELLO 
     return Status;
 }
 
-static BOOLEAN NtpReceiveHello(NTP_CONNECTION *Connection, NTH_HELLO *Hello, int *MemoryFd)
+static BOOLEAN
+NtpReceiveHello(NTP_CONNECTION *Connection, NTH_HELLO *Hello, int *MemoryFd)
 {
     size_t Size = 0;
     unsigned FdCount = 1;
@@ -194,7 +202,8 @@ static BOOLEAN NtpReceiveHello(NTP_CONNECTION *Connection, NTH_HELLO *Hello, int
     return Size == sizeof(*Hello) && Hello->Size == sizeof(*Hello);
 }
 
-static void NtpServeConnection(NTP_CONNECTION *Connection)
+static void
+NtpServeConnection(NTP_CONNECTION *Connection)
 {
     NTH_HELLO Hello;
     NTH_WELCOME Welcome = {.Size = sizeof(Welcome)};
@@ -267,7 +276,8 @@ static void NtpServeConnection(NTP_CONNECTION *Connection)
     }
 }
 
-static void NtpConnectionThread(PVOID Context)
+static void
+NtpConnectionThread(PVOID Context)
 {
     NTP_CONNECTION *Connection = Context;
     NtpServeConnection(Connection);
@@ -289,7 +299,8 @@ static void NtpConnectionThread(PVOID Context)
     OsWakeWord(&NtpConnectionCount, UINT32_MAX, false);
 }
 
-static void NtpAccept(int Socket)
+static void
+NtpAccept(int Socket)
 {
     uint32_t Pid, Uid;
     NTP_CONNECTION *Connection = NULL;
@@ -329,7 +340,8 @@ static void NtpAccept(int Socket)
     MiFreePool(Connection, MI_TAG_HOST, FALSE);
 }
 
-static void NtpListenerRoutine(void *Context)
+static void
+NtpListenerRoutine(void *Context)
 {
     (void)Context;
     int Socket;
@@ -339,7 +351,8 @@ static void NtpListenerRoutine(void *Context)
     }
 }
 
-static BOOLEAN NtpParseKillAt(const char *Text)
+static BOOLEAN
+NtpParseKillAt(const char *Text)
 {
     static const char *const Names[] = {"before", "in-dispatch", "parked", "after-reply"};
     char Point[32];
@@ -360,7 +373,8 @@ static BOOLEAN NtpParseKillAt(const char *Text)
     return FALSE;
 }
 
-int NtpStartServer(const NTHOST_CONFIG *Config, char *Message, size_t MessageSize)
+int
+NtpStartServer(const NTHOST_CONFIG *Config, char *Message, size_t MessageSize)
 {
     InitializeListHead(&NtpConnections);
     NtpStopping = FALSE;
@@ -396,7 +410,8 @@ int NtpStartServer(const NTHOST_CONFIG *Config, char *Message, size_t MessageSiz
     return 0;
 }
 
-void NtpWaitForProcesses(void)
+void
+NtpWaitForProcesses(void)
 {
     for (;;)
     {
@@ -411,7 +426,8 @@ void NtpWaitForProcesses(void)
     }
 }
 
-void NtpStopServer(void)
+void
+NtpStopServer(void)
 {
     OsSocketShutdown(NtpListener);
     OsThreadJoin(NtpListenerThread);

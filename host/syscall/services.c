@@ -3,8 +3,8 @@
 
 #include "syscall/ntp.h"
 
-NTSTATUS NthMapView(HANDLE Section, ULONG Protection, PSIZE_T Size, PVOID *Address,
-                    uint64_t *Cookie)
+NTSTATUS
+NthMapView(HANDLE Section, ULONG Protection, PSIZE_T Size, PVOID *Address, uint64_t *Cookie)
 {
     PEPROCESS Process = PspCurrentProcess();
     NTP_CONNECTION *Connection = Process->Connection;
@@ -50,7 +50,8 @@ NTSTATUS NthMapView(HANDLE Section, ULONG Protection, PSIZE_T Size, PVOID *Addre
     return Status;
 }
 
-NTSTATUS NthUnmapView(PVOID Address)
+NTSTATUS
+NthUnmapView(PVOID Address)
 {
     PEPROCESS Process = PspCurrentProcess();
     if (Process->Connection != NULL)
@@ -60,7 +61,8 @@ NTSTATUS NthUnmapView(PVOID Address)
     return MiUnmapLocalView(Process, Address);
 }
 
-NTSTATUS NthCreateThread(PHANDLE Handle, ACCESS_MASK Access, uint64_t *Cookie)
+NTSTATUS
+NthCreateThread(PHANDLE Handle, ACCESS_MASK Access, uint64_t *Cookie)
 {
     PEPROCESS Process = PspCurrentProcess();
     NTP_CONNECTION *Connection = Process->Connection;
@@ -108,19 +110,22 @@ NTSTATUS NthCreateThread(PHANDLE Handle, ACCESS_MASK Access, uint64_t *Cookie)
     return Status;
 }
 
-NTSTATUS NthExitThread(NTSTATUS Status)
+NTSTATUS
+NthExitThread(NTSTATUS Status)
 {
     PspExitThread(PspCurrentThread(), Status);
     return STATUS_SUCCESS;
 }
 
-NTSTATUS NthExitProcess(NTSTATUS Status)
+NTSTATUS
+NthExitProcess(NTSTATUS Status)
 {
     PspTerminateProcess(PspCurrentProcess(), Status);
     return STATUS_SUCCESS;
 }
 
-NTSTATUS NthCreateProcess(PHANDLE Handle, ACCESS_MASK Access, ULONG HostPid, PULONG ProcessId)
+NTSTATUS
+NthCreateProcess(PHANDLE Handle, ACCESS_MASK Access, ULONG HostPid, PULONG ProcessId)
 {
     PEPROCESS Creator = PspCurrentProcess();
     PEPROCESS Process;
@@ -156,7 +161,8 @@ NTSTATUS NthCreateProcess(PHANDLE Handle, ACCESS_MASK Access, ULONG HostPid, PUL
     return Status;
 }
 
-NTSTATUS NthReportExit(HANDLE Handle, NTSTATUS ExitStatus)
+NTSTATUS
+NthReportExit(HANDLE Handle, NTSTATUS ExitStatus)
 {
     PEPROCESS Process;
     NTSTATUS Status = ObReferenceObjectByHandle(Handle, PROCESS_TERMINATE, ObpProcessType, UserMode,

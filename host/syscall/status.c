@@ -30,7 +30,8 @@ static void __attribute__((format(printf, 2, 3))) NtpPrint(NTP_TEXT *To, const c
 }
 
 // JSON string body: quotes, backslashes and control characters escaped.
-static void NtpPrintEscaped(NTP_TEXT *To, const char *Text)
+static void
+NtpPrintEscaped(NTP_TEXT *To, const char *Text)
 {
     for (; *Text != 0; Text++)
     {
@@ -50,7 +51,8 @@ static void NtpPrintEscaped(NTP_TEXT *To, const char *Text)
     }
 }
 
-static void NtpPrintDriver(void *Context, PDRIVER_OBJECT Driver, const char *Name, const char *Path)
+static void
+NtpPrintDriver(void *Context, PDRIVER_OBJECT Driver, const char *Name, const char *Path)
 {
     NTP_TEXT *To = Context;
     ULONG Devices = 0;
@@ -71,7 +73,8 @@ static void NtpPrintDriver(void *Context, PDRIVER_OBJECT Driver, const char *Nam
     To->First = FALSE;
 }
 
-static void NtpPrintProcesses(NTP_TEXT *To)
+static void
+NtpPrintProcesses(NTP_TEXT *To)
 {
     // PspListLock before a process's Lock: nothing is called out of here but formatting.
     OsLockAcquire(&PspListLock);
@@ -99,7 +102,8 @@ static void NtpPrintProcesses(NTP_TEXT *To)
     OsLockRelease(&PspListLock);
 }
 
-void NtpStatusText(BOOLEAN Json, char *Text, size_t Size)
+void
+NtpStatusText(BOOLEAN Json, char *Text, size_t Size)
 {
     NTP_TEXT To = {.Text = Text, .Room = Size, .Json = Json, .First = TRUE};
     Text[0] = 0;

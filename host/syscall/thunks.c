@@ -4,15 +4,15 @@
 #include "syscall/ntp.h"
 
 #define P(Type, Index) ((Type)(uintptr_t)A[Index])
-#define H(Index) ((HANDLE)(uintptr_t)A[Index])
-#define U(Index) ((ULONG)A[Index])
-#define B(Index) ((BOOLEAN)(A[Index] != 0))
+#define H(Index)       ((HANDLE)(uintptr_t)A[Index])
+#define U(Index)       ((ULONG)A[Index])
+#define B(Index)       ((BOOLEAN)(A[Index] != 0))
 
 typedef NTSTATUS NTP_THUNK(const uint64_t *A);
-#define THUNK(Name, ...)                             \
-    static NTSTATUS Thunk##Name(const uint64_t *A)   \
-    {                                                \
-        return Name(__VA_ARGS__);                    \
+#define THUNK(Name, ...)                           \
+    static NTSTATUS Thunk##Name(const uint64_t *A) \
+    {                                              \
+        return Name(__VA_ARGS__);                  \
     }
 
 THUNK(NtClose, H(0))
@@ -33,8 +33,8 @@ THUNK(NtReadFile, H(0), H(1), P(PIO_APC_ROUTINE, 2), P(PVOID, 3), P(PIO_STATUS_B
       P(PVOID, 5), U(6), P(PLARGE_INTEGER, 7), P(PULONG, 8))
 THUNK(NtWriteFile, H(0), H(1), P(PIO_APC_ROUTINE, 2), P(PVOID, 3), P(PIO_STATUS_BLOCK, 4),
       P(PVOID, 5), U(6), P(PLARGE_INTEGER, 7), P(PULONG, 8))
-THUNK(NtDeviceIoControlFile, H(0), H(1), P(PIO_APC_ROUTINE, 2), P(PVOID, 3),
-      P(PIO_STATUS_BLOCK, 4), U(5), P(PVOID, 6), U(7), P(PVOID, 8), U(9))
+THUNK(NtDeviceIoControlFile, H(0), H(1), P(PIO_APC_ROUTINE, 2), P(PVOID, 3), P(PIO_STATUS_BLOCK, 4),
+      U(5), P(PVOID, 6), U(7), P(PVOID, 8), U(9))
 THUNK(NtCancelIoFile, H(0), P(PIO_STATUS_BLOCK, 1))
 THUNK(NtCancelIoFileEx, H(0), P(PIO_STATUS_BLOCK, 1), P(PIO_STATUS_BLOCK, 2))
 THUNK(NtSetInformationFile, H(0), P(PIO_STATUS_BLOCK, 1), P(PVOID, 2), U(3),
@@ -69,7 +69,8 @@ static NTP_THUNK *const NtpTable[NtsCount] = {
 #undef NTP_ENTRY
 };
 
-NTSTATUS NtpDispatch(ULONG Service, const uint64_t *Arguments)
+NTSTATUS
+NtpDispatch(ULONG Service, const uint64_t *Arguments)
 {
     if (Service >= NtsCount)
     {

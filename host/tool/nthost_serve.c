@@ -131,7 +131,8 @@ NthostRun(NTHOST_OPTIONS *Options)
     // From here on an interrupt is noted, and what was made is removed first.
     OsToolCatchInterrupts();
     const char *Temporary = OsEnvironment("TMPDIR");
-    if (OsToolTemporaryFolder(Temporary != NULL ? Temporary : "/tmp", "nthost-", Folder, sizeof(Folder)) != OS_OK)
+    if (OsToolTemporaryFolder(Temporary != NULL ? Temporary : "/tmp", "nthost-", Folder,
+                              sizeof(Folder)) != OS_OK)
     {
         fprintf(stderr,
                 "nthost: cannot make a folder for the socket: set TMPDIR to a writable one\n");

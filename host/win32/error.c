@@ -119,7 +119,8 @@ DWORD
 K32ErrorFromStatus(NTSTATUS Status)
 {
     // A Win32 error in NTSTATUS clothes (NTSTATUS_FROM_WIN32) travels as it is.
-    if (((ULONG)Status & 0xFFFF0000u) == 0xC0070000u || ((ULONG)Status & 0xFFFF0000u) == 0x80070000u)
+    if (((ULONG)Status & 0xFFFF0000u) == 0xC0070000u ||
+        ((ULONG)Status & 0xFFFF0000u) == 0x80070000u)
     {
         return (ULONG)Status & 0xFFFFu;
     }

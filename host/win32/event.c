@@ -16,10 +16,10 @@ CreateNamed(K32_NAME *Name, const SECURITY_ATTRIBUTES *Security, DWORD Flags, DW
     {
         return NULL;
     }
-    NTSTATUS Status = WX_CALL(NtCreateEvent, WX_POINTER(&Handle), Access, WX_POINTER(&Attributes),
-                              (Flags & CREATE_EVENT_MANUAL_RESET) != 0 ? NotificationEvent
-                                                                       : SynchronizationEvent,
-                              (Flags & CREATE_EVENT_INITIAL_SET) != 0);
+    NTSTATUS Status =
+        WX_CALL(NtCreateEvent, WX_POINTER(&Handle), Access, WX_POINTER(&Attributes),
+                (Flags & CREATE_EVENT_MANUAL_RESET) != 0 ? NotificationEvent : SynchronizationEvent,
+                (Flags & CREATE_EVENT_INITIAL_SET) != 0);
     K32FreeName(&Path);
     // An existing object of another type is ERROR_INVALID_HANDLE, as documented for CreateEvent.
     if (!K32Result(Status))
@@ -85,8 +85,7 @@ OpenNamed(K32_NAME *Name, DWORD Access, BOOL Inherit)
     {
         return NULL;
     }
-    NTSTATUS Status =
-        WX_CALL(NtOpenEvent, WX_POINTER(&Handle), Access, WX_POINTER(&Attributes));
+    NTSTATUS Status = WX_CALL(NtOpenEvent, WX_POINTER(&Handle), Access, WX_POINTER(&Attributes));
     K32FreeName(&Path);
     return K32Result(Status) ? Handle : NULL;
 }

@@ -86,10 +86,10 @@ OpenDevice(K32_NAME *Name, DWORD Access, DWORD Share, const SECURITY_ATTRIBUTES 
     {
         Attributes.Attributes |= OBJ_INHERIT;
     }
-    NTSTATUS Status = WX_CALL(NtCreateFile, WX_POINTER(&Handle),
-                              Access | SYNCHRONIZE | FILE_READ_ATTRIBUTES, WX_POINTER(&Attributes),
-                              WX_POINTER(&Iosb), 0, Flags & 0x7FFFu, Share, Disposition(Creation),
-                              Options, 0, 0);
+    NTSTATUS Status =
+        WX_CALL(NtCreateFile, WX_POINTER(&Handle), Access | SYNCHRONIZE | FILE_READ_ATTRIBUTES,
+                WX_POINTER(&Attributes), WX_POINTER(&Iosb), 0, Flags & 0x7FFFu, Share,
+                Disposition(Creation), Options, 0, 0);
     K32FreeName(&Path);
     return K32Result(Status) ? Handle : INVALID_HANDLE_VALUE;
 }
@@ -218,10 +218,14 @@ Transfer(uint32_t Service, HANDLE File, PVOID Buffer, DWORD Length, LPDWORD Byte
         Overlapped->Internal = (ULONG_PTR)STATUS_PENDING;
         const NTH_WINDOW Windows[] = {{WX_POINTER(Buffer), Length, Direction},
                                       WX_IN(&Offset, sizeof(Offset))};
-        const uint64_t Arguments[] = {WX_POINTER(File),       WX_POINTER(OverlappedEvent(Overlapped)),
-                                      0,                      OverlappedContext(Overlapped),
-                                      WX_POINTER(Overlapped), WX_POINTER(Buffer),
-                                      Length,                 WX_POINTER(&Offset),
+        const uint64_t Arguments[] = {WX_POINTER(File),
+                                      WX_POINTER(OverlappedEvent(Overlapped)),
+                                      0,
+                                      OverlappedContext(Overlapped),
+                                      WX_POINTER(Overlapped),
+                                      WX_POINTER(Buffer),
+                                      Length,
+                                      WX_POINTER(&Offset),
                                       0};
         NTSTATUS Status = WxCall(Service, Arguments, 9, Windows, 2);
         return FinishOverlapped(Status, Overlapped, Bytes);
@@ -229,7 +233,7 @@ Transfer(uint32_t Service, HANDLE File, PVOID Buffer, DWORD Length, LPDWORD Byte
     IO_STATUS_BLOCK Iosb = {.Status = STATUS_PENDING, .Information = 0};
     const NTH_WINDOW Windows[] = {{WX_POINTER(Buffer), Length, Direction},
                                   WX_OUT(&Iosb, sizeof(Iosb))};
-    const uint64_t Arguments[] = {WX_POINTER(File), 0,      0, 0, WX_POINTER(&Iosb),
+    const uint64_t Arguments[] = {WX_POINTER(File),   0,      0, 0, WX_POINTER(&Iosb),
                                   WX_POINTER(Buffer), Length, 0, 0};
     NTSTATUS Status = WxCall(Service, Arguments, 9, Windows, 2);
     if (Service == Nts_NtReadFile && Status == STATUS_END_OF_FILE)

@@ -53,8 +53,9 @@ GetQueuedCompletionStatus(HANDLE Port, LPDWORD Bytes, PULONG_PTR Key, LPOVERLAPP
     PLARGE_INTEGER Timeout = K32Timeout(Milliseconds, &Time);
     IO_STATUS_BLOCK Iosb;
     ULONG_PTR Packet = 0, Context = 0;
-    const NTH_WINDOW Windows[] = {WX_OUT(&Packet, sizeof(Packet)), WX_OUT(&Context, sizeof(Context)),
-                                  WX_OUT(&Iosb, sizeof(Iosb)), WX_IN(Timeout, sizeof(Time))};
+    const NTH_WINDOW Windows[] = {WX_OUT(&Packet, sizeof(Packet)),
+                                  WX_OUT(&Context, sizeof(Context)), WX_OUT(&Iosb, sizeof(Iosb)),
+                                  WX_IN(Timeout, sizeof(Time))};
     NTSTATUS Status =
         WX_CALL_WINDOWS(Windows, 4, NtRemoveIoCompletion, WX_POINTER(Port), WX_POINTER(&Packet),
                         WX_POINTER(&Context), WX_POINTER(&Iosb), WX_POINTER(Timeout));
@@ -81,9 +82,9 @@ GetQueuedCompletionStatusEx(HANDLE Port, LPOVERLAPPED_ENTRY Entries, ULONG Room,
     PLARGE_INTEGER Timeout = K32Timeout(Milliseconds, &Time);
     const NTH_WINDOW Windows[] = {WX_OUT(Removed, sizeof(*Removed)), WX_IN(Timeout, sizeof(Time)),
                                   WX_OUT(Entries, Room * sizeof(*Entries))};
-    NTSTATUS Status = WX_CALL_WINDOWS(
-        Windows, 3, NtRemoveIoCompletionEx, WX_POINTER(Port), WX_POINTER(Entries), Room,
-        WX_POINTER(Removed), WX_POINTER(Timeout), Alertable != 0);
+    NTSTATUS Status =
+        WX_CALL_WINDOWS(Windows, 3, NtRemoveIoCompletionEx, WX_POINTER(Port), WX_POINTER(Entries),
+                        Room, WX_POINTER(Removed), WX_POINTER(Timeout), Alertable != 0);
     if (Status != STATUS_SUCCESS)
     {
         SetLastError(Status == STATUS_USER_APC ? WAIT_IO_COMPLETION : K32ErrorFromStatus(Status));

@@ -20,7 +20,8 @@ static struct
 } WxHost;
 static NTHOST_PROCESS *WxLocalProcess;
 
-static void WxLoadExecutive(void)
+static void
+WxLoadExecutive(void)
 {
     char Path[4096], Message[4096];
     OS_MODULE *Module;
@@ -34,10 +35,10 @@ static void WxLoadExecutive(void)
     {
         WxFail(Message);
     }
-#define WX_BIND(Name)                                                        \
+#define WX_BIND(Name)                                                              \
     if ((*(void **)&WxHost.Name = OsModuleSymbol(Module, "Nthost" #Name)) == NULL) \
-    {                                                                        \
-        WxFail("libnthost.so lacks Nthost" #Name "\n");                      \
+    {                                                                              \
+        WxFail("libnthost.so lacks Nthost" #Name "\n");                            \
     }
     WX_BIND(Start);
     WX_BIND(Stop);
@@ -49,7 +50,8 @@ static void WxLoadExecutive(void)
 #undef WX_BIND
 }
 
-static void WxLoadDrivers(void)
+static void
+WxLoadDrivers(void)
 {
     const char *List = OsEnvironment("NTHOST_DRIVERS");
     while (List != NULL && *List != 0)
@@ -72,7 +74,8 @@ static void WxLoadDrivers(void)
     }
 }
 
-static void WxLocalConnect(uint32_t *ProcessId, uint32_t *ThreadId)
+static void
+WxLocalConnect(uint32_t *ProcessId, uint32_t *ThreadId)
 {
     char Message[1024], Name[64];
     const char *Verifier = OsEnvironment("NTHOST_VERIFIER");
@@ -100,8 +103,9 @@ static void WxLocalConnect(uint32_t *ProcessId, uint32_t *ThreadId)
     }
 }
 
-static int32_t WxLocalCall(uint32_t Service, const uint64_t *Arguments, unsigned ArgumentCount,
-                           const NTH_WINDOW *Windows, unsigned WindowCount)
+static int32_t
+WxLocalCall(uint32_t Service, const uint64_t *Arguments, unsigned ArgumentCount,
+            const NTH_WINDOW *Windows, unsigned WindowCount)
 {
     (void)ArgumentCount;
     (void)Windows;
@@ -109,23 +113,27 @@ static int32_t WxLocalCall(uint32_t Service, const uint64_t *Arguments, unsigned
     return WxHost.Call(Service, Arguments);
 }
 
-static int WxLocalBind(uint64_t Cookie)
+static int
+WxLocalBind(uint64_t Cookie)
 {
     return WxHost.BindThread(Cookie);
 }
 
-static void WxLocalUnbind(void)
+static void
+WxLocalUnbind(void)
 {
 }
 
-static int WxLocalTake(uint32_t Kind, uint64_t Cookie)
+static int
+WxLocalTake(uint32_t Kind, uint64_t Cookie)
 {
     (void)Kind;
     (void)Cookie;
     return -1;
 }
 
-static void WxLocalEnd(uint32_t Status)
+static void
+WxLocalEnd(uint32_t Status)
 {
     WxHost.DetachProcess(WxLocalProcess, (int32_t)Status);
     WxHost.Stop();

@@ -60,7 +60,8 @@ CreateMapping(HANDLE File, K32_NAME *Name, const SECURITY_ATTRIBUTES *Security, 
 
     if (File != INVALID_HANDLE_VALUE)
     {
-        SetLastError(ERROR_INVALID_HANDLE);  // devices cannot be mapped; ordinary files are not ours
+        SetLastError(
+            ERROR_INVALID_HANDLE);  // devices cannot be mapped; ordinary files are not ours
         return NULL;
     }
     if (Size == 0 || (Protection != PAGE_READWRITE && Protection != PAGE_READONLY))
@@ -72,9 +73,8 @@ CreateMapping(HANDLE File, K32_NAME *Name, const SECURITY_ATTRIBUTES *Security, 
     {
         return NULL;
     }
-    NTSTATUS Status =
-        WX_CALL(NtCreateSection, WX_POINTER(&Handle), Access, WX_POINTER(&Attributes),
-                WX_POINTER(&Maximum), Protection, SEC_COMMIT, 0);
+    NTSTATUS Status = WX_CALL(NtCreateSection, WX_POINTER(&Handle), Access, WX_POINTER(&Attributes),
+                              WX_POINTER(&Maximum), Protection, SEC_COMMIT, 0);
     K32FreeName(&Path);
     if (!K32Result(Status))
     {
@@ -138,9 +138,8 @@ MapViewOfFile(HANDLE Section, DWORD Access, DWORD OffsetHigh, DWORD OffsetLow, S
         SetLastError(ERROR_INVALID_PARAMETER);  // views are whole sections
         return NULL;
     }
-    if (!K32Result(WX_CALL(NthMapView, WX_POINTER(Section),
-                           Write ? PAGE_READWRITE : PAGE_READONLY, WX_POINTER(&Size),
-                           WX_POINTER(&Address), WX_POINTER(&Cookie))))
+    if (!K32Result(WX_CALL(NthMapView, WX_POINTER(Section), Write ? PAGE_READWRITE : PAGE_READONLY,
+                           WX_POINTER(&Size), WX_POINTER(&Address), WX_POINTER(&Cookie))))
     {
         return NULL;
     }

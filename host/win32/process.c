@@ -20,7 +20,7 @@ ExitProcess(DWORD Status)
 HANDLE WINAPI
 GetCurrentProcess(void)
 {
-    return (HANDLE)~(ULONG_PTR)0;
+    return (HANDLE) ~(ULONG_PTR)0;
 }
 
 DWORD WINAPI
@@ -266,8 +266,8 @@ CreateProcessA(LPCSTR Application, LPSTR CommandLine, LPSECURITY_ATTRIBUTES Proc
         SetLastError(ChildError(Error));
         return FALSE;
     }
-    BOOL Announced = K32Result(WX_CALL(NthCreateProcess, WX_POINTER(&Process), PROCESS_ALL_ACCESS,
-                                       Pid, WX_POINTER(&Id)));
+    BOOL Announced = K32Result(
+        WX_CALL(NthCreateProcess, WX_POINTER(&Process), PROCESS_ALL_ACCESS, Pid, WX_POINTER(&Id)));
     // Released before the reaper runs, which frees it as soon as the process is gone.
     if (!Announced)
     {

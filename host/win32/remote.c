@@ -29,8 +29,8 @@ static char WxOrder;
 #define WX_ORDER_AFTER_CALL()  ((void)0)
 #endif
 
-#define WX_SPIN_NS 20000u
-#define WX_GRACE_NS 500000000u  // from nthost's death to our own
+#define WX_SPIN_NS   20000u
+#define WX_GRACE_NS  500000000u  // from nthost's death to our own
 #define WX_MAX_FILED 64
 
 typedef struct WX_PORT
@@ -52,11 +52,12 @@ static struct
 {
     NTH_DESCRIPTOR Message;
     int Fd;
-} WxFiled[WX_MAX_FILED];     // guarded by WxFiledLock
+} WxFiled[WX_MAX_FILED];  // guarded by WxFiledLock
 static OS_LOCK WxFiledLock = OS_LOCK_INIT;
 static uint32_t WxFiledWord;  // atomic futex word: counts arrivals
 
-static WX_PORT *WxMapPort(int Fd)
+static WX_PORT *
+WxMapPort(int Fd)
 {
     void *Shared;
     WX_PORT *Port = calloc(1, sizeof(*Port));
@@ -80,7 +81,8 @@ static WX_PORT *WxMapPort(int Fd)
     return Port;
 }
 
-static void WxUnmapPort(WX_PORT *Port)
+static void
+WxUnmapPort(WX_PORT *Port)
 {
     OsLockAcquire(&WxPortsLock);
     *Port->Link = Port->Next;
@@ -95,7 +97,8 @@ static void WxUnmapPort(WX_PORT *Port)
 
 // ---- The watcher ----
 
-static void WxFile(const NTH_DESCRIPTOR *Message, int Fd)
+static void
+WxFile(const NTH_DESCRIPTOR *Message, int Fd)
 {
     OsLockAcquire(&WxFiledLock);
     for (unsigned Index = 0; Index < WX_MAX_FILED; Index++)
@@ -117,7 +120,8 @@ static void WxFile(const NTH_DESCRIPTOR *Message, int Fd)
     OsWakeWord(&WxFiledWord, UINT32_MAX, false);
 }
 
-static void WxWakeAll(void)
+static void
+WxWakeAll(void)
 {
     OsLockAcquire(&WxPortsLock);
     for (WX_PORT *Port = WxPorts; Port != NULL; Port = Port->Next)
@@ -129,7 +133,8 @@ static void WxWakeAll(void)
     OsWakeWord(&WxGone, UINT32_MAX, false);
 }
 
-static void WxWatch(void *Context)
+static void
+WxWatch(void *Context)
 {
     (void)Context;
     for (;;)
@@ -153,7 +158,8 @@ static void WxWatch(void *Context)
     }
     __atomic_store_n(&WxGone, 1, __ATOMIC_SEQ_CST);
     // The application's calls fail from now on; it has half a second to end in its own way.
-    static const char Text[] = "nthost has gone (stopped, killed or bugchecked): this program ends\n";
+    static const char Text[] =
+        "nthost has gone (stopped, killed or bugchecked): this program ends\n";
     if (!WxIsEnding())
     {
         OsWriteError(Text, sizeof(Text) - 1);
@@ -168,7 +174,8 @@ static void WxWatch(void *Context)
     OsExit(WX_EXIT_HOST_GONE);
 }
 
-static int WxRemoteTake(uint32_t Kind, uint64_t Cookie)
+static int
+WxRemoteTake(uint32_t Kind, uint64_t Cookie)
 {
     for (;;)
     {
@@ -196,14 +203,16 @@ static int WxRemoteTake(uint32_t Kind, uint64_t Cookie)
 
 // ---- Calls ----
 
-static bool WxReplied(NTH_PORT *Shared, uint32_t Sequence)
+static bool
+WxReplied(NTH_PORT *Shared, uint32_t Sequence)
 {
     // Acquire: pairs with the exchange in the kernel's NtpPublishReply.
     return __atomic_load_n(&Shared->ReplySequence, __ATOMIC_ACQUIRE) == Sequence;
 }
 
 // Returns false when nthost has gone.
-static bool WxAwaitReply(NTH_PORT *Shared, uint32_t Sequence)
+static bool
+WxAwaitReply(NTH_PORT *Shared, uint32_t Sequence)
 {
     if (OsProcessorCount() > 1)
     {
@@ -248,7 +257,8 @@ static bool WxAwaitReply(NTH_PORT *Shared, uint32_t Sequence)
     return Here;
 }
 
-static void WxKillPointHere(uint32_t Point, uint32_t Call)
+static void
+WxKillPointHere(uint32_t Point, uint32_t Call)
 {
     if (WxKillPoint == Point && Call == WxKillCall)
     {
@@ -256,8 +266,9 @@ static void WxKillPointHere(uint32_t Point, uint32_t Call)
     }
 }
 
-static int32_t WxRemoteCall(uint32_t Service, const uint64_t *Arguments, unsigned ArgumentCount,
-                            const NTH_WINDOW *Windows, unsigned WindowCount)
+static int32_t
+WxRemoteCall(uint32_t Service, const uint64_t *Arguments, unsigned ArgumentCount,
+             const NTH_WINDOW *Windows, unsigned WindowCount)
 {
     WX_PORT *Port = WxPort;
     if (Port == NULL)
@@ -333,14 +344,16 @@ static int32_t WxRemoteCall(uint32_t Service, const uint64_t *Arguments, unsigne
 
 // ---- Threads, start and end ----
 
-static int WxRemoteBind(uint64_t Cookie)
+static int
+WxRemoteBind(uint64_t Cookie)
 {
     int Fd = WxRemoteTake(NthDescriptorPort, Cookie);
     WxPort = Fd < 0 ? NULL : WxMapPort(Fd);
     return WxPort == NULL ? -1 : 0;
 }
 
-static void WxRemoteUnbind(void)
+static void
+WxRemoteUnbind(void)
 {
     WX_PORT *Port = WxPort;
     WxPort = NULL;
@@ -350,7 +363,8 @@ static void WxRemoteUnbind(void)
     }
 }
 
-static void WxRemoteConnect(uint32_t *ProcessId, uint32_t *ThreadId)
+static void
+WxRemoteConnect(uint32_t *ProcessId, uint32_t *ThreadId)
 {
     char Path[256], Text[512];
     const char *Socket = OsEnvironment("NTHOST_SOCKET");
@@ -362,10 +376,11 @@ static void WxRemoteConnect(uint32_t *ProcessId, uint32_t *ThreadId)
     int Error = OsSocketConnect(Socket, &WxSocket);
     if (Error != OS_OK)
     {
-        snprintf(Text, sizeof(Text),
-                 "cannot reach nthost at %s: %s; run this program with `nthost run --driver x.sys -- "
-                 "program`, or start a host with `nthost start`\n",
-                 Socket, OsErrorText(Error));
+        snprintf(
+            Text, sizeof(Text),
+            "cannot reach nthost at %s: %s; run this program with `nthost run --driver x.sys -- "
+            "program`, or start a host with `nthost start`\n",
+            Socket, OsErrorText(Error));
         WxFail(Text);
     }
 
@@ -407,7 +422,8 @@ static void WxRemoteConnect(uint32_t *ProcessId, uint32_t *ThreadId)
     OsThreadDetach(Watcher);
 }
 
-static void WxRemoteEnd(uint32_t Status)
+static void
+WxRemoteEnd(uint32_t Status)
 {
     if (WxPort == NULL)
     {

@@ -88,7 +88,7 @@ ExitThread(DWORD Status)
 HANDLE WINAPI
 GetCurrentThread(void)
 {
-    return (HANDLE)~(ULONG_PTR)1;
+    return (HANDLE) ~(ULONG_PTR)1;
 }
 
 DWORD WINAPI

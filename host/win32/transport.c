@@ -15,13 +15,15 @@ static uint32_t WxEnding;  // atomic: ExitProcess has begun
 static uint32_t WxProcess;
 __thread uint32_t WxThread __attribute__((tls_model("initial-exec")));
 
-_Noreturn void WxFail(const char *Text)
+_Noreturn void
+WxFail(const char *Text)
 {
     OsWriteError(Text, strlen(Text));
     OsExit(WX_EXIT_NO_HOST);
 }
 
-static void WxAtExit(int Status)
+static void
+WxAtExit(int Status)
 {
     if (__atomic_load_n(&WxState, __ATOMIC_ACQUIRE) == 2)
     {
@@ -30,7 +32,8 @@ static void WxAtExit(int Status)
     }
 }
 
-static void WxConnect(void)
+static void
+WxConnect(void)
 {
     uint32_t Expected = 0;
     if (!__atomic_compare_exchange_n(&WxState, &Expected, 1, false, __ATOMIC_ACQUIRE,
@@ -51,7 +54,8 @@ static void WxConnect(void)
     OsWakeWord(&WxState, UINT32_MAX, false);
 }
 
-static void WxRequireConnection(void)
+static void
+WxRequireConnection(void)
 {
     // Acquire: pairs with the release at the end of WxConnect; publishes WxTransport.
     if (__atomic_load_n(&WxState, __ATOMIC_ACQUIRE) != 2)
@@ -60,8 +64,9 @@ static void WxRequireConnection(void)
     }
 }
 
-int32_t WxCall(uint32_t Service, const uint64_t *Arguments, unsigned ArgumentCount,
-               const NTH_WINDOW *Windows, unsigned WindowCount)
+int32_t
+WxCall(uint32_t Service, const uint64_t *Arguments, unsigned ArgumentCount,
+       const NTH_WINDOW *Windows, unsigned WindowCount)
 {
     WxRequireConnection();
     // As on Windows: no thread outlives its process's exit, and none gets in after it has begun.
@@ -79,7 +84,8 @@ int32_t WxCall(uint32_t Service, const uint64_t *Arguments, unsigned ArgumentCou
     return Status;
 }
 
-_Noreturn void WxSleepForever(void)
+_Noreturn void
+WxSleepForever(void)
 {
     uint32_t Never = 0;
     for (;;)
@@ -88,46 +94,54 @@ _Noreturn void WxSleepForever(void)
     }
 }
 
-int WxBindThread(uint64_t Cookie)
+int
+WxBindThread(uint64_t Cookie)
 {
     WxThread = (uint32_t)Cookie;
     return WxTransport->BindThread(Cookie);
 }
 
-void WxUnbindThread(void)
+void
+WxUnbindThread(void)
 {
     WxTransport->UnbindThread();
 }
 
-int WxTakeDescriptor(uint32_t Kind, uint64_t Cookie)
+int
+WxTakeDescriptor(uint32_t Kind, uint64_t Cookie)
 {
     return WxTransport->TakeDescriptor(Kind, Cookie);
 }
 
-int WxIsLocal(void)
+int
+WxIsLocal(void)
 {
     WxRequireConnection();
     return WxTransport == &WxLocalTransport;
 }
 
-uint32_t WxProcessId(void)
+uint32_t
+WxProcessId(void)
 {
     WxRequireConnection();
     return WxProcess;
 }
 
-uint32_t WxThreadId(void)
+uint32_t
+WxThreadId(void)
 {
     WxRequireConnection();
     return WxThread;
 }
 
-int WxIsEnding(void)
+int
+WxIsEnding(void)
 {
     return __atomic_load_n(&WxEnding, __ATOMIC_RELAXED) != 0;
 }
 
-_Noreturn void WxExitProcess(uint32_t Status)
+_Noreturn void
+WxExitProcess(uint32_t Status)
 {
     WxRequireConnection();
     if (__atomic_exchange_n(&WxEnding, 1, __ATOMIC_ACQ_REL) != 0)

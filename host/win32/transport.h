@@ -5,8 +5,8 @@
 
 #include "win32/wx.h"
 
-#define WX_EXIT_NO_HOST 4         // no nthost could be reached or started
-#define WX_EXIT_HOST_GONE 5       // nthost went away while the application ran
+#define WX_EXIT_NO_HOST        4                      // no nthost could be reached or started
+#define WX_EXIT_HOST_GONE      5                      // nthost went away while the application ran
 #define WX_STATUS_DISCONNECTED ((int32_t)0xC0000037)  // STATUS_PORT_DISCONNECTED
 
 #pragma GCC visibility push(hidden)

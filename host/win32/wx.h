@@ -13,17 +13,23 @@
 int32_t WxCall(uint32_t Service, const uint64_t *Arguments, unsigned ArgumentCount,
                const NTH_WINDOW *Windows, unsigned WindowCount);
 
-#define WX_ARGUMENTS(...) ((const uint64_t[]){__VA_ARGS__})
+#define WX_ARGUMENTS(...)   ((const uint64_t[]){__VA_ARGS__})
 #define WX_POINTER(Pointer) ((uint64_t)(uintptr_t)(Pointer))
 // WX_CALL(NtClose, WX_POINTER(Handle)): no windows.
-#define WX_CALL(Name, ...)                                                                   \
-    WxCall(Nts_##Name, WX_ARGUMENTS(__VA_ARGS__),                                            \
+#define WX_CALL(Name, ...)                        \
+    WxCall(Nts_##Name, WX_ARGUMENTS(__VA_ARGS__), \
            sizeof(WX_ARGUMENTS(__VA_ARGS__)) / sizeof(uint64_t), NULL, 0)
-#define WX_CALL_WINDOWS(Windows, Count, Name, ...)                                           \
-    WxCall(Nts_##Name, WX_ARGUMENTS(__VA_ARGS__),                                            \
+#define WX_CALL_WINDOWS(Windows, Count, Name, ...) \
+    WxCall(Nts_##Name, WX_ARGUMENTS(__VA_ARGS__),  \
            sizeof(WX_ARGUMENTS(__VA_ARGS__)) / sizeof(uint64_t), (Windows), (Count))
-#define WX_IN(Pointer, Size) {WX_POINTER(Pointer), (uint32_t)(Size), NTH_WINDOW_IN}
-#define WX_OUT(Pointer, Size) {WX_POINTER(Pointer), (uint32_t)(Size), NTH_WINDOW_OUT}
+#define WX_IN(Pointer, Size)                                 \
+    {                                                        \
+        WX_POINTER(Pointer), (uint32_t)(Size), NTH_WINDOW_IN \
+    }
+#define WX_OUT(Pointer, Size)                                 \
+    {                                                         \
+        WX_POINTER(Pointer), (uint32_t)(Size), NTH_WINDOW_OUT \
+    }
 
 // The descriptor that nthost sent with Cookie (a port or a section), waits for it; -1 when nthost
 // has gone. Remote only.

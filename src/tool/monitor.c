@@ -51,6 +51,30 @@ Subscribe(MONITOR *Monitor)
     return TOOL_OK;
 }
 
+// All of them now: what cannot be written is told before anything is received, and none comes to be
+// after somebody has cleaned up.
+static int
+MakeFiles(MONITOR *Monitor)
+{
+    const MONITOR_PLAN *Plan = &Monitor->Plan;
+    if (Plan->Write != NULL && !PcapCreate(&Monitor->Writer, Plan->Write))
+    {
+        ToolSay("cannot make %s: %s", Plan->Write, strerror(errno));
+        return TOOL_CANNOT;
+    }
+    if (Plan->Summary != NULL)
+    {
+        Monitor->SummaryFile = fopen(Plan->Summary, "wb");
+        if (Monitor->SummaryFile == NULL)
+        {
+            ToolSay("cannot make %s: %s", Plan->Summary, strerror(errno));
+            PcapClose(&Monitor->Writer);
+            return TOOL_CANNOT;
+        }
+    }
+    return TOOL_OK;
+}
+
 static int
 TellReady(const MONITOR_PLAN *Plan)
 {
@@ -170,22 +194,18 @@ CloseFile(MONITOR *Monitor, int Status)
 }
 
 static int
-WriteSummary(const MONITOR *Monitor, int Status)
+WriteSummary(MONITOR *Monitor, int Status)
 {
-    const MONITOR_PLAN *Plan = &Monitor->Plan;
-    if (Plan->Summary == NULL)
+    FILE *File = Monitor->SummaryFile;
+    if (File == NULL)
     {
         return Status;
     }
-    FILE *File = fopen(Plan->Summary, "wb");
-    BOOL Whole = FALSE;
-    if (File != NULL)
-    {
-        SummaryPrint(File, Plan->Signal->Name, &Monitor->Seen);
-        Whole = !ferror(File);
-        Whole = fclose(File) == 0 && Whole;
-    }
-    return Whole ? Status : MonitorSayWriteFailed(Plan->Summary);
+    SummaryPrint(File, Monitor->Plan.Signal->Name, &Monitor->Seen);
+    BOOL Whole = !ferror(File);
+    Whole = fclose(File) == 0 && Whole;
+    Monitor->SummaryFile = NULL;
+    return Whole ? Status : MonitorSayWriteFailed(Monitor->Plan.Summary);
 }
 
 static int
@@ -235,10 +255,10 @@ Run(MONITOR *Monitor)
     {
         return Status;
     }
-    if (Plan->Write != NULL && !PcapCreate(&Monitor->Writer, Plan->Write))
+    Status = MakeFiles(Monitor);
+    if (Status != TOOL_OK)
     {
-        ToolSay("cannot make %s: %s", Plan->Write, strerror(errno));
-        return TOOL_CANNOT;
+        return Status;
     }
     ToolOnInterrupt(Cancel, Monitor->Subscription);
     Status = TellReady(Plan);
@@ -251,6 +271,10 @@ Run(MONITOR *Monitor)
     }
     ToolOnInterrupt(NULL, NULL);
     PcapClose(&Monitor->Writer);
+    if (Monitor->SummaryFile != NULL)
+    {
+        fclose(Monitor->SummaryFile);
+    }
     return Status;
 }
 

@@ -32,6 +32,7 @@ typedef struct MONITOR
     UPCALL_CONNECTION *Connection;
     UPCALL_SUBSCRIPTION *Subscription;
     PCAP_WRITER Writer;
+    FILE *SummaryFile;  // made at the begin; NULL: none is wanted
     HISTOGRAM Latency;  // ns
     MONITOR_SUMMARY Seen;
     COUNT TicksPerSecond;

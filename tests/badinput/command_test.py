@@ -187,6 +187,8 @@ def cases_of_disk(place):
         expect(place.finish(monitor), FAILED, "cannot write /dev/full")
         expect(place.finish(host.upcall("monitor", "--write", place.path("no/x.pcap"))), CANNOT,
                "cannot make", "No such file")
+        expect(place.finish(host.upcall("monitor", "--summary", place.path("no/x"))), CANNOT,
+               "cannot make", "No such file")
         expect(place.finish(host.upcall("monitor", "--ready-file", place.path("no/x"))), CANNOT,
                "cannot make", "No such file")
         expect(place.finish(host.upcall("monitor", "--ready-event", "Local\\none")), CANNOT,

@@ -4,6 +4,7 @@
 
 usage: demo_test.py BIN SOURCE CASE
 """
+import glob
 import json
 import os
 import signal
@@ -151,16 +152,16 @@ def script(place):
 class Middle:
     """A demonstration that has fed half of the packets and waits for the rest."""
 
-    def __init__(self, place, *arguments):
+    def __init__(self, place, keep=True):
         self.place = place
         with open(CAPTURE, "rb") as file:
             self.content = file.read()
         self.expected = packets_of(CAPTURE)
         pipe = place.path("pipe")
         os.mkfifo(pipe)
-        self.keep = place.path("keep")
-        self.process = place.start(*place.demo_command("--json", "--pcap", pipe, "--keep",
-                                                       self.keep, *arguments))
+        self.keep = place.path("keep") if keep else None
+        self.process = place.start(*place.demo_command("--json", "--pcap", pipe,
+                                                       *(["--keep", self.keep] if keep else [])))
         # Opening waits for the reader. In the same group as the test, it dies with it.
         self.pipe = open(pipe, "wb")
         half = 24 + sum(len(one) for one in self.expected[:len(self.expected) // 2])
@@ -172,8 +173,13 @@ class Middle:
                    "all applications have received packets", self.process)
 
     def size(self, name):
+        if self.keep is None:
+            found = glob.glob(os.path.join(self.place.temporary, "upcall-demo-*"))
+            folder = found[0] if found else "/nonexistent"
+        else:
+            folder = self.keep
         try:
-            return os.path.getsize(os.path.join(self.keep, name + ".pcap"))
+            return os.path.getsize(os.path.join(folder, name + ".pcap"))
         except FileNotFoundError:
             return 0
 
@@ -203,7 +209,7 @@ def killed_monitor(place):
 
 def killed_host(place):
     """The host is killed in the middle: every application ends with an error."""
-    middle = Middle(place)
+    middle = Middle(place, keep=False)
     parent = middle.process.pid
     hosts = [one for one in place.processes("nthost", "run") if one != parent]
     check(len(hosts) == 1, hosts)
@@ -219,7 +225,7 @@ def interrupted(place):
     """Ctrl-C in the middle: to the whole group as a terminal does it, or to nthost alone."""
     for whole in (True, False):
         with Place(BIN) as inner:
-            middle = Middle(inner)
+            middle = Middle(inner, keep=False)
             if whole:
                 for process in inner.processes():
                     # The host is in a group of its own.

@@ -16,15 +16,15 @@
 
 static int Failures;
 
-#define CHECK(Condition)                                                                        \
-    do                                                                                          \
-    {                                                                                           \
-        if (!(Condition))                                                                       \
-        {                                                                                       \
-            fprintf(stderr, "%s:%d: %s is not so (last error %u)\n", __FILE__, __LINE__,        \
-                    #Condition, (unsigned)GetLastError());                                      \
-            Failures++;                                                                         \
-        }                                                                                       \
+#define CHECK(Condition)                                                                 \
+    do                                                                                   \
+    {                                                                                    \
+        if (!(Condition))                                                                \
+        {                                                                                \
+            fprintf(stderr, "%s:%d: %s is not so (last error %u)\n", __FILE__, __LINE__, \
+                    #Condition, (unsigned)GetLastError());                               \
+            Failures++;                                                                  \
+        }                                                                                \
     } while (0)
 
 static HANDLE
@@ -59,7 +59,8 @@ TestEcho(HANDLE Device)
     {
         Large[Index] = (char)(Index * 7);
     }
-    CHECK(DeviceIoControl(Device, EVTEST_ECHO, Large, (DWORD)Size, Back, (DWORD)Size, &Bytes, NULL));
+    CHECK(
+        DeviceIoControl(Device, EVTEST_ECHO, Large, (DWORD)Size, Back, (DWORD)Size, &Bytes, NULL));
     CHECK(Bytes == Size && memcmp(Large, Back, Size) == 0);
     free(Large);
     free(Back);

@@ -65,9 +65,9 @@ Arm(EXTENSION *Extension, PFILE_OBJECT Owner, const EVTEST_REQUEST *Request)
     PKEVENT Event;
     LARGE_INTEGER Due;
     KIRQL Irql;
-    NTSTATUS Status = ObReferenceObjectByHandle((HANDLE)(ULONG_PTR)Request->Event,
-                                                EVENT_MODIFY_STATE, *ExEventObjectType, UserMode,
-                                                (PVOID *)&Event, NULL);
+    NTSTATUS Status =
+        ObReferenceObjectByHandle((HANDLE)(ULONG_PTR)Request->Event, EVENT_MODIFY_STATE,
+                                  *ExEventObjectType, UserMode, (PVOID *)&Event, NULL);
     if (!NT_SUCCESS(Status))
     {
         return Status;

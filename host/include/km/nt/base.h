@@ -81,9 +81,9 @@ NTSYSAPI VOID RtlAssert(PVOID FailedAssertion, PVOID FileName, ULONG LineNumber,
 #define DBG_UNREFERENCED_LOCAL_VARIABLE(V) ((void)(V))
 #endif
 #ifndef MAXUSHORT
-#define MAXUCHAR 0xff
+#define MAXUCHAR  0xff
 #define MAXUSHORT 0xffff
-#define MAXULONG 0xffffffffu
+#define MAXULONG  0xffffffffu
 #endif
 #define ARGUMENT_PRESENT(ArgumentPointer) ((CHAR *)(ArgumentPointer) != (CHAR *)NULL)
 
