@@ -130,7 +130,16 @@ MiAllocatePool(POOL_TYPE Type, SIZE_T Size, ULONG Tag, BOOLEAN Zero)
     Block->Size = Size;
     Block->Tag = Tag;
     Block->Type = Type;
-    CaptureStack(Block->Stack, MI_POOL_STACK);
+    // The host's own blocks are on every call's path and in no driver's report: their stacks are for
+    // those who debug the host.
+    if (Tag == MI_TAG_HOST && VfLevel < VfFull)
+    {
+        Block->Stack[0] = NULL;
+    }
+    else
+    {
+        CaptureStack(Block->Stack, MI_POOL_STACK);
+    }
     Block->FreeStack[0] = NULL;
     PrepareLocked(Block, Reused, Zeroed, Zero);
     Block->State = MIP_BLOCK_LIVE;

@@ -113,13 +113,13 @@ DemoStartMonitors(DEMO *Demo)
     }
     for (unsigned Index = 0; Index < TOOL_SIGNALS; Index++)
     {
-        ToolStatus(Demo->Plan.Progress, "%u of %u applications have subscribed", Index,
-                   TOOL_SIGNALS);
         int Status = AwaitReady(Demo, &Demo->Monitors[Index]);
         if (Status != TOOL_OK)
         {
             return Status;
         }
+        ToolStatus(Demo->Plan.Progress, "%u of %u applications have subscribed", Index + 1,
+                   TOOL_SIGNALS);
     }
     return TOOL_OK;
 }
