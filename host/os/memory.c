@@ -5,6 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/vfs.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #if OSP_ADDRESS_SANITIZER
@@ -245,6 +249,25 @@ OsOpenOwnMemory(int *MemFd)
     }
     *MemFd = Fd;
     return OS_OK;
+}
+
+bool
+OsIsMemoryOf(int MemFd, uint32_t Pid)
+{
+    char Link[64], Want[64], Target[64];
+
+    (void)snprintf(Link, sizeof(Link), "/proc/self/fd/%d", MemFd);
+    (void)snprintf(Want, sizeof(Want), "/proc/%u/mem", Pid);
+    ssize_t Length = readlink(Link, Target, sizeof(Target) - 1);
+    if (Length < 0)
+    {
+        return false;
+    }
+    Target[Length] = 0;
+    // The name alone could be a file's in a folder that was made to look like it.
+    struct statfs System;
+    return strcmp(Target, Want) == 0 && fstatfs(MemFd, &System) == 0 &&
+           System.f_type == PROC_SUPER_MAGIC;
 }
 
 void

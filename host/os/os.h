@@ -139,6 +139,8 @@ void OsLeakRootRemove(const void *Address, size_t Size);
 int OsMemoryRead(int MemFd, void *To, uint64_t From, size_t Size);         // all or OS_E_FAULT
 int OsMemoryWrite(int MemFd, uint64_t To, const void *From, size_t Size);  // all or OS_E_FAULT
 int OsOpenOwnMemory(int *MemFd);
+// Is MemFd the memory of process Pid and nothing else (a pipe, a file that never answers)?
+bool OsIsMemoryOf(int MemFd, uint32_t Pid);
 
 // ---- Local sockets: SOCK_SEQPACKET, mode 0600, with descriptors and peer credentials. ----
 int OsSocketListen(const char *Path, int *Fd);   // OS_E_EXISTS: in use; a stale file is replaced

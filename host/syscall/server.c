@@ -225,10 +225,13 @@ NtpServeConnection(NTP_CONNECTION *Connection)
         snprintf(Welcome.Message, sizeof(Welcome.Message),
                  "this program and nthost are of different builds; rebuild it with this nthost-cc");
     }
-    else if (Hello.Role == NthRoleApplication && MemoryFd < 0)
+    else if (Hello.Role == NthRoleApplication &&
+             (MemoryFd < 0 || !OsIsMemoryOf(MemoryFd, Connection->HostPid)))
     {
+        // Anything else could keep a driver's DPC waiting when an IRP completes.
         Status = STATUS_INVALID_PARAMETER;
-        snprintf(Welcome.Message, sizeof(Welcome.Message), "no memory descriptor in the hello");
+        snprintf(Welcome.Message, sizeof(Welcome.Message),
+                 "the hello carries no descriptor of the application's own memory");
     }
     else if (Hello.Role == NthRoleApplication)
     {
