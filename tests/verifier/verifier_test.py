@@ -84,7 +84,8 @@ class Runner:
         done = self.run(driver)
         report = done.stderr
         self.check(done.returncode == 3, "the exit status is not 3", done)
-        if self.sanitized:
+        # A compiler may leave a check to the hardware: then the report is ours after all.
+        if self.sanitized and "*** BUGCHECK" not in report:
             for phrase in SANITIZED[self.case]:
                 self.check(phrase in report, f"the sanitizer does not say {phrase}", done)
             when = "call"

@@ -89,7 +89,7 @@ typedef enum _MM_PAGE_PRIORITY
 
 #define MmGetMdlByteCount(Mdl)      ((Mdl)->ByteCount)
 #define MmGetMdlByteOffset(Mdl)     ((Mdl)->ByteOffset)
-#define MmGetMdlVirtualAddress(Mdl) ((PVOID)((PCHAR)((Mdl)->StartVa) + (Mdl)->ByteOffset))
+#define MmGetMdlVirtualAddress(Mdl) ((PVOID)((ULONG_PTR)(Mdl)->StartVa + (Mdl)->ByteOffset))
 #define MmGetMdlBaseVa(Mdl)         ((Mdl)->StartVa)
 #define MmGetMdlPfnArray(Mdl)       ((PPFN_NUMBER)((Mdl) + 1))
 
