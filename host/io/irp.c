@@ -293,8 +293,10 @@ FreeMemory(IOP_IRP *Iop)
 static void
 Drop(IOP_IRP *Iop, uint32_t Count)
 {
-    // Acquire-release: whatever the others did with the memory happens before it is used again.
-    if (__atomic_sub_fetch(&Iop->References, Count, __ATOMIC_ACQ_REL) == 0)
+    // If all that is left is the caller's, nobody can add to it: the IRP is in no list any more. Acquire,
+    // and acquire-release: whatever the others did with the memory happens before it is used again.
+    if (__atomic_load_n(&Iop->References, __ATOMIC_ACQUIRE) == Count ||
+        __atomic_sub_fetch(&Iop->References, Count, __ATOMIC_ACQ_REL) == 0)
     {
         FreeMemory(Iop);
     }
