@@ -81,6 +81,7 @@ NtpLeaveLoader(void)
 typedef struct NTP_FIND
 {
     const char *Name;  // NULL: any
+    BOOLEAN OnlyUnloadable;
     PDRIVER_OBJECT Driver;
 } NTP_FIND;
 
@@ -89,7 +90,8 @@ NtpFindDriver(void *Context, PDRIVER_OBJECT Driver, const char *Name, const char
 {
     NTP_FIND *Find = Context;
     (void)Path;
-    if (Find->Name == NULL || strcmp(Find->Name, Name) == 0)
+    if ((Find->Name == NULL || strcmp(Find->Name, Name) == 0) &&
+        (!Find->OnlyUnloadable || Driver->DriverUnload != NULL))
     {
         Find->Driver = Driver;
     }
@@ -169,7 +171,7 @@ NthostStop(void)
     }
     for (;;)
     {
-        NTP_FIND Find = {0};
+        NTP_FIND Find = {.OnlyUnloadable = TRUE};
         IopEnumerateDrivers(NtpFindDriver, &Find);
         if (Find.Driver == NULL)
         {
@@ -180,6 +182,20 @@ NthostStop(void)
             VfLeak(NULL, 0, "a driver that cannot be unloaded: %s", Message);
             break;
         }
+    }
+    NTP_FIND Rest = {0};
+    IopEnumerateDrivers(NtpFindDriver, &Rest);
+    if (Rest.Driver != NULL && VfLeakCount() == 0)
+    {
+        // Legal on Windows, where it stays until the machine stops; so it does here, in a process that
+        // is about to end. The executive cannot be started again after this.
+        static const char Text[] =
+            "nthost: a driver without a DriverUnload routine stays loaded; what "
+            "it leaves behind is not checked\n";
+        OsWriteError(Text, sizeof(Text) - 1);
+        RtlpFlushDebugOutput();
+        NtpAnswerStop();
+        return;
     }
     PspFlushExits();
     ExDrainWork();
