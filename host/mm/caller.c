@@ -22,6 +22,19 @@ IsNowhere(const VOID *Address, SIZE_T Size)
            (ULONG_PTR)Address + Size < (ULONG_PTR)Address;
 }
 
+// What lies in the live part of the calling thread's own stack is there and writable: a local
+// application's status block and small buffers mostly are. (Between this frame and the stack's end
+// nothing can have been unmapped that would not have killed the thread already.)
+static inline BOOLEAN
+IsOnOwnStack(const VOID *Address, SIZE_T Size)
+{
+    PKTHREAD Thread = KiCurrentThread;
+    ULONG_PTR Start = (ULONG_PTR)Address;
+
+    return Thread != NULL && Start > (ULONG_PTR)__builtin_frame_address(0) &&
+           Start < (ULONG_PTR)Thread->StackHigh && Size <= (ULONG_PTR)Thread->StackHigh - Start;
+}
+
 NTSTATUS
 MmReadProcess(PEPROCESS Process, PVOID To, const VOID *From, SIZE_T Size)
 {
@@ -35,6 +48,11 @@ MmReadProcess(PEPROCESS Process, PVOID To, const VOID *From, SIZE_T Size)
     }
     if (Process->MemoryFd < 0)
     {
+        if (IsOnOwnStack(From, Size))
+        {
+            memcpy(To, From, Size);
+            return STATUS_SUCCESS;
+        }
         return MipGuardedCopy(To, From, Size, FALSE);
     }
     return OsMemoryRead(Process->MemoryFd, To, (ULONG_PTR)From, Size) == OS_OK
@@ -55,6 +73,11 @@ MmWriteProcess(PEPROCESS Process, PVOID To, const VOID *From, SIZE_T Size)
     }
     if (Process->MemoryFd < 0)
     {
+        if (IsOnOwnStack(To, Size))
+        {
+            memcpy(To, From, Size);
+            return STATUS_SUCCESS;
+        }
         return MipGuardedCopy(To, From, Size, TRUE);
     }
     return OsMemoryWrite(Process->MemoryFd, (ULONG_PTR)To, From, Size) == OS_OK
@@ -183,8 +206,11 @@ MmProbeCaller(const VOID *Address, SIZE_T Size, BOOLEAN Write)
         return STATUS_ACCESS_VIOLATION;
     }
     MemoryFd = PspCurrentProcess()->MemoryFd;
-    return MemoryFd < 0 ? MipGuardedProbe(Address, Size, Write)
-                        : ProbeRemote(MemoryFd, Address, Size);
+    if (MemoryFd >= 0)
+    {
+        return ProbeRemote(MemoryFd, Address, Size);
+    }
+    return IsOnOwnStack(Address, Size) ? STATUS_SUCCESS : MipGuardedProbe(Address, Size, Write);
 }
 
 _IRQL_requires_max_(DISPATCH_LEVEL)
