@@ -33,6 +33,7 @@ typedef struct NTP_CONNECTION
     OS_THREAD *HostThread;
     uint32_t KillCall, KillPoint;
     uint32_t CallNumber;  // atomic: calls submitted by this process
+    uint32_t Leaving;     // atomic: it said that it exits, or its end of the socket is closed
 } NTP_CONNECTION;
 
 NTSTATUS NtpSendDescriptor(NTP_CONNECTION *Connection, uint32_t Kind, uint64_t Cookie, int Fd);

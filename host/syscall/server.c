@@ -47,6 +47,12 @@ static void
 NtpProcessDead(PEPROCESS Process)
 {
     NTP_CONNECTION *Connection = Process->Connection;
+    // Terminated by another process, or for breaking the protocol: then its Linux process still runs
+    // and does not know. The connection is open, so the pid is still its own.
+    if (__atomic_load_n(&Connection->Leaving, __ATOMIC_RELAXED) == 0)
+    {
+        OsKillProcess(Connection->HostPid);
+    }
     OsSocketShutdown(Connection->Socket);
 }
 
@@ -274,6 +280,7 @@ NtpServeConnection(NTP_CONNECTION *Connection)
     }
     if (Connection->Process != NULL)
     {
+        __atomic_store_n(&Connection->Leaving, 1, __ATOMIC_RELAXED);
         PspTerminateProcess(Connection->Process, STATUS_UNSUCCESSFUL);
         PspWaitForProcess(Connection->Process);
     }

@@ -120,7 +120,13 @@ NthExitThread(NTSTATUS Status)
 NTSTATUS
 NthExitProcess(NTSTATUS Status)
 {
-    PspTerminateProcess(PspCurrentProcess(), Status);
+    PEPROCESS Process = PspCurrentProcess();
+    NTP_CONNECTION *Connection = Process->Connection;
+    if (Connection != NULL)
+    {
+        __atomic_store_n(&Connection->Leaving, 1, __ATOMIC_RELAXED);
+    }
+    PspTerminateProcess(Process, Status);
     return STATUS_SUCCESS;
 }
 

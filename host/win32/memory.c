@@ -114,6 +114,59 @@ CreateFileMappingA(HANDLE File, LPSECURITY_ATTRIBUTES Security, DWORD Protection
     return Handle;
 }
 
+static HANDLE
+OpenMapping(K32_NAME *Name, DWORD Access, BOOL Inherit)
+{
+    K32_NAME Path;
+    OBJECT_ATTRIBUTES Attributes;
+    HANDLE Handle = NULL;
+
+    if (!K32ObjectAttributes(Name, NULL, Inherit ? OBJ_INHERIT : 0, &Path, &Attributes))
+    {
+        return NULL;
+    }
+    // The FILE_MAP_ rights are the section's own.
+    NTSTATUS Status = WX_CALL(NtOpenSection, WX_POINTER(&Handle), Access, WX_POINTER(&Attributes));
+    K32FreeName(&Path);
+    return K32Result(Status) ? Handle : NULL;
+}
+
+HANDLE WINAPI
+OpenFileMappingW(DWORD Access, BOOL Inherit, LPCWSTR Name)
+{
+    K32_NAME Wide;
+    if (Name == NULL)
+    {
+        SetLastError(ERROR_INVALID_PARAMETER);
+        return NULL;
+    }
+    if (!K32NameFromWide(Name, &Wide))
+    {
+        return NULL;
+    }
+    HANDLE Handle = OpenMapping(&Wide, Access, Inherit);
+    K32FreeName(&Wide);
+    return Handle;
+}
+
+HANDLE WINAPI
+OpenFileMappingA(DWORD Access, BOOL Inherit, LPCSTR Name)
+{
+    K32_NAME Wide;
+    if (Name == NULL)
+    {
+        SetLastError(ERROR_INVALID_PARAMETER);
+        return NULL;
+    }
+    if (!K32NameFromUtf8(Name, &Wide))
+    {
+        return NULL;
+    }
+    HANDLE Handle = OpenMapping(&Wide, Access, Inherit);
+    K32FreeName(&Wide);
+    return Handle;
+}
+
 // Views of remote applications: address -> size, since the descriptor is gone once mapped.
 typedef struct K32_VIEW
 {

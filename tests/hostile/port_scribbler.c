@@ -280,7 +280,9 @@ main(int Count, char **Words)
             _exit(0);
         }
         int Status;
-        if (waitpid(Child, &Status, 0) != Child || !WIFEXITED(Status) || WEXITSTATUS(Status) != 0)
+        // Killed is what a program deserves that submits into an open call.
+        if (waitpid(Child, &Status, 0) != Child ||
+            !(WIFSIGNALED(Status) ? WTERMSIG(Status) == SIGKILL : WEXITSTATUS(Status) == 0))
         {
             fprintf(stderr, "round %u, attack %u: ended with %d\n", Round, Attack, Status);
             return 1;

@@ -2,6 +2,7 @@
 // Passes its event to the driver and waits; checks who may pass what.
 //
 //   event_by_handle            the whole test
+//   event_by_handle processes  makes and terminates another of itself (remote)
 //   event_by_handle hang       arms far in the future and waits (to be killed)
 //   event_by_handle spin N     N echo round trips (to be killed, or timed from outside)
 
@@ -139,6 +140,42 @@ TestThreads(void)
     CHECK(CloseHandle(Event));
 }
 
+// Another process: born, waited for, terminated in the middle of its wait. Remote hosts only.
+static void
+TestProcesses(const char *Self, HANDLE Device)
+{
+    char Line[1024];
+    STARTUPINFOA Startup = {.cb = sizeof(Startup)};
+    PROCESS_INFORMATION Child;
+    DWORD Status = 0, Bytes;
+
+    snprintf(Line, sizeof(Line), "\"%s\" hang", Self);
+    CHECK(CreateProcessA(Self, Line, NULL, NULL, FALSE, 0, NULL, NULL, &Startup, &Child));
+    CHECK(GetExitCodeProcess(Child.hProcess, &Status) && Status == STILL_ACTIVE);
+    // It has armed its event once ours is refused.
+    HANDLE Event = CreateEventA(NULL, FALSE, FALSE, NULL);
+    while (Arm(Device, Event, 3600000) && WaitForSingleObject(Child.hProcess, 1) == WAIT_TIMEOUT)
+    {
+        CHECK(DeviceIoControl(Device, EVTEST_DISARM, NULL, 0, NULL, 0, &Bytes, NULL));
+    }
+    CHECK(WaitForSingleObject(Child.hProcess, 0) == WAIT_TIMEOUT);
+    HANDLE Weak = OpenProcess(SYNCHRONIZE, FALSE, Child.dwProcessId);
+    CHECK(Weak != NULL);
+    CHECK(!TerminateProcess(Weak, 1) && GetLastError() == ERROR_ACCESS_DENIED);
+    CHECK(TerminateProcess(Child.hProcess, 7));
+    CHECK(WaitForSingleObject(Weak, 30000) == WAIT_OBJECT_0);
+    CHECK(GetExitCodeProcess(Child.hProcess, &Status) && Status == 7);
+    CHECK(CloseHandle(Weak) && CloseHandle(Child.hProcess));
+    // Its rundown has disarmed.
+    CHECK(Arm(Device, Event, 3600000));
+    CHECK(CloseHandle(Event));
+    CHECK(OpenProcess(SYNCHRONIZE, FALSE, 999999) == NULL &&
+          GetLastError() == ERROR_INVALID_PARAMETER);
+    snprintf(Line, sizeof(Line), "nosuchprogram");
+    CHECK(!CreateProcessA(NULL, Line, NULL, NULL, FALSE, 0, NULL, NULL, &Startup, &Child) &&
+          GetLastError() == ERROR_FILE_NOT_FOUND);
+}
+
 int
 main(int Count, char **Words)
 {
@@ -151,10 +188,23 @@ main(int Count, char **Words)
     if (Count > 1 && strcmp(Words[1], "hang") == 0)
     {
         HANDLE Event = CreateEventA(NULL, FALSE, FALSE, NULL);
-        CHECK(Arm(Device, Event, 3600000));
+        // Another one of us may hold it for a moment (TestProcesses).
+        while (!Arm(Device, Event, 3600000))
+        {
+            if (GetLastError() != ERROR_BUSY)
+            {
+                return 1;
+            }
+            Sleep(1);
+        }
         puts("waiting");
         fflush(stdout);
         CHECK(WaitForSingleObject(Event, INFINITE) == WAIT_OBJECT_0);
+        return Failures != 0;
+    }
+    if (Count > 1 && strcmp(Words[1], "processes") == 0)
+    {
+        TestProcesses(Words[0], Device);
         return Failures != 0;
     }
     if (Count > 2 && strcmp(Words[1], "spin") == 0)
