@@ -38,6 +38,12 @@ Fail(const char *What, DWORD Error)
     return 1;
 }
 
+static LONG64
+Load(volatile LONG64 *Value)
+{
+    return InterlockedCompareExchange64(Value, 0, 0);
+}
+
 static DWORD WINAPI
 Consume(LPVOID Context)
 {
@@ -45,7 +51,7 @@ Consume(LPVOID Context)
     (void)Context;
     while (InterlockedCompareExchange(&Running, 0, 0) != 0)
     {
-        LONG64 Queued = InterlockedCompareExchange64(&Published, 0, 0) - Received;
+        LONG64 Queued = Load(&Published) - Load(&Received);
         if (Queued < (LONG64)(BACKLOG + RECORDS_A_READ))
         {
             YieldProcessor();
@@ -94,8 +100,7 @@ Measure(HANDLE Device, double *Samples, unsigned Count)
     UPCALL_SUBSCRIPTION_STATISTICS Before, After;
     double Ignored;
     // What the consumer leaves queued; the first record may ring a doorbell, so it comes before.
-    while (Published - InterlockedCompareExchange64(&Received, 0, 0) <
-           (LONG64)(BACKLOG + 2 * RECORDS_A_SAMPLE))
+    while (Load(&Published) - Load(&Received) < (LONG64)(BACKLOG + 2 * RECORDS_A_SAMPLE))
     {
         DWORD Error = Publish(Device, RECORDS_A_SAMPLE, &Ignored);
         if (Error != ERROR_SUCCESS)
@@ -106,7 +111,7 @@ Measure(HANDLE Device, double *Samples, unsigned Count)
     DWORD Error = UpcallQuery(Subscription, &Before);
     for (unsigned Index = 0; Error == ERROR_SUCCESS && Index < Count; Index++)
     {
-        while (Published - InterlockedCompareExchange64(&Received, 0, 0) > (LONG64)MOST_QUEUED &&
+        while (Load(&Published) - Load(&Received) > (LONG64)MOST_QUEUED &&
                InterlockedCompareExchange(&ConsumerError, 0, 0) == 0)
         {
             YieldProcessor();
