@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-# Kills the event_by_handle application at every system call it makes, at every point of the call.
+# Kills the event_by_handle application all along its system calls, at every point of a call.
 """usage: kill_at_test.py NTHOST FOLDER
 
 Each run must end with the application dead by SIGKILL (137) and a host that found nothing left
@@ -44,7 +44,7 @@ def main():
     nthost, folder = sys.argv[1:3]
     total, failures = 0, []
     for point in POINTS:
-        # Every call once; the loop of 20 wakes makes later ones alike, so go on in larger steps there.
+        # In steps: the loop of 20 wakes makes most calls alike, and every run is a host of its own.
         kills, failed = sweep(nthost, folder, point, 3 if point != "parked" else 2)
         print(f"{point}: killed {kills} times, {len(failed)} failures", flush=True)
         total += kills
